@@ -1,0 +1,197 @@
+"""Every failure that defirisk can report, as one tree.
+
+    DefiriskError
+    |- InputError (exit code 2)            what the user asked for makes no sense
+    |  |- InvalidAddress                   not an address, or a wrong checksum
+    |  |- NameNotFound                     an ENS name that resolves to nothing
+    |  |- UnknownChain, UnknownMarket, UnknownAsset, UnknownScenario, UnknownLiquidator
+    |  |- NotAMarket                       a contract that is not what --market says it is
+    |  |- WrongChain                       an endpoint or recording of another chain than --chain
+    |  |- BadMove                          a price move that cannot be, such as a fall over 100 %
+    |  |- BadFile                          a scenario or policy file that does not parse
+    |  `- UnwritableOutput
+    `- ReadError (exit code 3)             the chain or a recording could not be read in full
+       |- EndpointUnreachable, EndpointRefused, BlockUnavailable, StateUnavailable
+       |- MalformedAnswer                  an answer that is not what the function returns
+       |- CallReverted                     a call that must answer, and reverted
+       |- UnsupportedRules                 a protocol revision that we have no rules for
+       |- FixtureError                     a recording that cannot be used
+       |  `- MissingCall                   a call that the recording does not hold
+       `- ContractMismatch                 our figure differs from the contract's where that is fatal
+
+Each class has a stable ``code``; each instance a message for people and, where there is one, a
+``hint`` that says what to do. No message ever holds more of an endpoint's URL than its host.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DefiriskError(Exception):
+    """The root. ``code`` is stable, ``exit_code`` is the command line's, ``hint`` says what to do."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(DefiriskError):
+    """What was asked for makes no sense, whatever the chain says."""
+
+    code = "input"
+    exit_code = 2
+
+
+class ReadError(DefiriskError):
+    """The chain, or the recording of one, could not be read in full."""
+
+    code = "read"
+    exit_code = 3
+
+
+class InvalidAddress(InputError):
+    """Not an address, or one with a wrong checksum."""
+
+    code = "invalid-address"
+
+
+class NameNotFound(InputError):
+    """An ENS name that resolves to nothing, or a chain without ENS."""
+
+    code = "name-not-found"
+
+
+class UnknownChain(InputError):
+    """A chain name that the registry does not hold."""
+
+    code = "unknown-chain"
+
+
+class UnknownMarket(InputError):
+    """A market name that the registry does not hold."""
+
+    code = "unknown-market"
+
+
+class UnknownAsset(InputError):
+    """A scenario names an asset that no market asked for knows."""
+
+    code = "unknown-asset"
+
+
+class AmbiguousAsset(InputError):
+    """A symbol that several assets of a market carry."""
+
+    code = "ambiguous-asset"
+
+
+class UnknownScenario(InputError):
+    """A scenario that is neither a preset nor a file."""
+
+    code = "unknown-scenario"
+
+
+class UnknownLiquidator(InputError):
+    """A liquidator order that does not exist."""
+
+    code = "unknown-liquidator"
+
+
+class NotAMarket(InputError):
+    """A contract that does not answer as the protocol named in ``--market PROTOCOL@0x...`` would."""
+
+    code = "not-a-market"
+
+
+class WrongChain(InputError):
+    """An endpoint or recording of another chain than the one asserted."""
+
+    code = "wrong-chain"
+
+    def __init__(self, expected: int, got: int, *, hint: str | None = None) -> None:
+        super().__init__(f"expected chain id {expected}, but the source is of chain id {got}", hint=hint)
+        self.expected = expected
+        self.got = got
+
+
+class BadMove(InputError):
+    """A price move that cannot be: not a number, a fall of 100 % or more, or one that makes a price 0."""
+
+    code = "bad-move"
+
+
+class BadFile(InputError):
+    """A scenario or policy file that does not parse or does not fit its shape."""
+
+    code = "bad-file"
+
+
+class UnwritableOutput(InputError):
+    """A path that cannot be written."""
+
+    code = "unwritable-output"
+
+
+class EndpointUnreachable(ReadError):
+    """No answer: refused, reset, timed out, or the name does not resolve."""
+
+    code = "endpoint-unreachable"
+
+
+class EndpointRefused(ReadError):
+    """The endpoint answered with an HTTP or JSON-RPC error."""
+
+    code = "endpoint-refused"
+
+
+class BlockUnavailable(ReadError):
+    """The endpoint does not have the block, or answered with another one."""
+
+    code = "block-unavailable"
+
+
+class StateUnavailable(ReadError):
+    """The block is known but its state is pruned: an archive node is needed."""
+
+    code = "state-unavailable"
+
+
+class MalformedAnswer(ReadError):
+    """An answer that does not decode as what was asked for."""
+
+    code = "malformed-answer"
+
+
+class CallReverted(ReadError):
+    """A call that must answer, and reverted."""
+
+    code = "call-reverted"
+
+
+class UnsupportedRules(ReadError):
+    """A protocol revision that we have no rules for; refused rather than guessed."""
+
+    code = "unsupported-rules"
+
+
+class FixtureError(ReadError):
+    """A recording that is truncated, malformed, or no longer fits its digest."""
+
+    code = "bad-fixture"
+
+
+class MissingCall(FixtureError):
+    """A call that the recording does not hold."""
+
+    code = "missing-call"
+
+
+class ContractMismatch(ReadError):
+    """Our figure differs from the contract's own where going on would be a guess."""
+
+    code = "contract-mismatch"

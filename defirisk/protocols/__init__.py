@@ -1,0 +1,1 @@
+"""One folder a rule family; the registry that finds them by entry point."""

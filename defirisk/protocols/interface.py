@@ -1,0 +1,166 @@
+"""What a rule family gives to the house: its rules, its reader, where it is deployed.
+
+A family is found through the entry-point group ``defirisk.protocols``; nothing else knows it by name. ``Rules`` are
+pure integers. They are also run on :class:`defirisk.risk.interval.Interval` prices to prove thresholds, so they must
+not hash prices or amounts, convert them with ``int()``, or catch the ``Undecided`` that a comparison may raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from defirisk.model import Amount, Borne, Position, Seized, Standing, Token
+
+if TYPE_CHECKING:
+    from defirisk.chain.calls import Call, Chain
+
+S = TypeVar("S", bound="State")
+
+
+class State(Protocol):
+    """A protocol's own immutable state of one owner in one market; only its rules look further into it."""
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The token of each price slot, in the market's own reserve order."""
+        ...
+
+    @property
+    def prices(self) -> tuple[int, ...]:
+        """The oracle price of each slot, oracle units."""
+        ...
+
+
+class Refused(Exception):  # noqa: N818 - the word of the field
+    """The rules refuse a liquidation; ``reason`` is the contract's own error name or code where it has one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A collateral and a debt, by price slot, that one liquidation call names. ``collateral`` is ``None`` where the
+    protocol takes everything at once (Comet's absorb)."""
+
+    collateral: int | None
+    debt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one liquidation call does: the state after it, and what moved.
+
+    ``bad_debt`` is what the protocol writes off in the same call (Aave's deficit, Comet's loss after the storefront);
+    ``written_off`` is the debt forgiven by it, as the owner's debt said before.
+    """
+
+    state: Any
+    repaid: Amount
+    seized: tuple[Seized, ...]
+    bad_debt: tuple[Amount, ...] = ()
+    written_off: tuple[Amount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """How far the contract's rounding may move the health decision away from exact arithmetic, as upper bounds.
+
+    A position is certainly not liquidatable while
+    sum(amount * price / unit * (threshold - ``threshold``)) - sum(debt * price / unit) >= ``value``.
+    ``threshold`` wad (1e14 where the average is truncated to a basis point), ``value`` unit base units.
+    """
+
+    threshold: int
+    value: int
+
+
+class Rules(Protocol[S]):
+    """The arithmetic of one protocol revision: pure, integers only, equal to the contract to the last digit."""
+
+    name: str
+    """The revision's name as outputs show it, e.g. "3.6"."""
+    whole_account: bool
+    """True where a liquidation takes everything at once and there is no pair to choose (Comet)."""
+
+    def reprice(self, state: S, prices: tuple[int, ...]) -> S:
+        """The same holdings at other oracle prices (by slot, oracle units)."""
+        ...
+
+    def standing(self, state: S) -> Standing:
+        """Judge a state at its prices."""
+        ...
+
+    def liquidate(self, state: S, standing: Standing, pair: Pair, repay: int | None = None) -> Step:
+        """One liquidation call. ``repay`` is asked in debt token base units, as a liquidator would ask the contract;
+        ``None`` asks for the largest amount that the rules accept.
+
+        Raises:
+            Refused: the contract would revert.
+        """
+        ...
+
+    def health_slack(self, state: S, standing: Standing) -> Slack:
+        """Bounds of the rounding in the health decision, valid at every price."""
+        ...
+
+    def borne_by(self, state: S, losses: Sequence[Amount]) -> tuple[Borne, ...]:
+        """Who bears these losses, by the protocol's own first-loss order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A market in the registry: ``hints`` are addresses to be verified before use, by name."""
+
+    name: str
+    protocol: str
+    chain: str
+    chain_id: int
+    entry: str
+    hints: tuple[tuple[str, str], ...] = ()
+    aliases: tuple[str, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarketReading:
+    """What a reader found in one market: a position or a failure for each wallet asked, in that order.
+
+    ``rules`` is ``None`` when the market itself could not be read; then every wallet has the same failure.
+    ``None`` in ``positions`` means that the wallet has nothing there.
+    """
+
+    positions: tuple[Position | BaseException | None, ...]
+    rules: str | None
+
+
+class Reader(Protocol):
+    """Chain to positions: calls and decoding, nothing else."""
+
+    def early_calls(self, deployment: Deployment) -> Sequence[Call]:
+        """The first calls of :meth:`read`, so that a client can send them together with its opening."""
+        ...
+
+    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+        """Read these wallets (EIP-55) in one market at the chain's pinned block.
+
+        Raises:
+            ReadError: the market could not be read at all.
+            NotAMarket: the entry is not what it is said to be.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFamily:
+    """A rule family as the entry point gives it: name (``aave-v3``), reader, deployments and ABI fragments."""
+
+    name: str
+    reader: Reader
+    deployments: Traversable
+    abis: Traversable | None = None
