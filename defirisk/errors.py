@@ -11,11 +11,14 @@
     |  |- BadFile                          a scenario or policy file that does not parse
     |  `- UnwritableOutput
     `- ReadError (exit code 3)             the chain or a recording could not be read in full
-       |- EndpointUnreachable, EndpointRefused, BlockUnavailable, StateUnavailable
+       |- EndpointUnreachable, EndpointRefused, StateUnavailable
+       |- BlockUnavailable                 the endpoint has no such block
+       |  `- BlockReorganised              it had, and has another one in its place now
        |- MalformedAnswer                  an answer that is not what the function returns
        |- CallReverted                     a call that must answer, and reverted
        |- UnsupportedRules                 a protocol revision that we have no rules for
        |- FixtureError                     a recording that cannot be used
+       |  |- DigestMismatch                edited after it was recorded
        |  `- MissingCall                   a call that the recording does not hold
        `- ContractMismatch                 our figure differs from the contract's where that is fatal
 
@@ -155,6 +158,12 @@ class BlockUnavailable(ReadError):
     code = "block-unavailable"
 
 
+class BlockReorganised(BlockUnavailable):
+    """The pinned block was replaced by another while it was read: what was read may mix two histories."""
+
+    code = "block-reorganised"
+
+
 class StateUnavailable(ReadError):
     """The block is known but its state is pruned: an archive node is needed."""
 
@@ -185,10 +194,20 @@ class FixtureError(ReadError):
     code = "bad-fixture"
 
 
+class DigestMismatch(FixtureError):
+    """A recording whose contents do not fit the digest that was written into it."""
+
+    code = "digest-mismatch"
+
+
 class MissingCall(FixtureError):
-    """A call that the recording does not hold."""
+    """Calls that the recording does not hold: ``missing`` is every one of them as (to, data) in 0x hex."""
 
     code = "missing-call"
+
+    def __init__(self, message: str, *, missing: tuple[tuple[str, str], ...] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.missing = missing
 
 
 class ContractMismatch(ReadError):
