@@ -30,7 +30,7 @@ class Warning:  # noqa: A001 - the field's own word, as in DESIGN's JSON
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An asset: EIP-55 ``address``, ``symbol`` as the contract says it (hostile until a report cleans it), ``decimals``."""
+    """An asset: EIP-55 ``address``, ``symbol`` as the contract says it (hostile until cleaned), ``decimals``."""
 
     address: str
     symbol: str
@@ -211,7 +211,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Seized:
-    """What leaves the owner: ``amount`` to the liquidator, ``protocol_fee`` to the protocol on top, token base units.
+    """What leaves the owner: ``amount`` to the liquidator, ``protocol_fee`` to the protocol, token base units.
 
     ``shares`` and ``protocol_shares`` are the receipt tokens behind them (Compound V2), ``None`` elsewhere.
     """

@@ -33,8 +33,13 @@ class State(Protocol):
         """The oracle price of each slot, oracle units."""
         ...
 
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """By slot: amount * price / scale is a value in unit base units."""
+        ...
 
-class Refused(Exception):  # noqa: N818 - the word of the field
+
+class Refused(Exception):
     """The rules refuse a liquidation; ``reason`` is the contract's own error name or code where it has one."""
 
     def __init__(self, reason: str) -> None:
@@ -45,7 +50,8 @@ class Refused(Exception):  # noqa: N818 - the word of the field
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A collateral and a debt, by price slot, that one liquidation call names. ``collateral`` is ``None`` where the
-    protocol takes everything at once (Comet's absorb)."""
+    protocol takes everything at once (Comet's absorb).
+    """
 
     collateral: int | None
     debt: int

@@ -1,0 +1,1 @@
+"""The engine: scenarios, replay, thresholds, verdict. Pure, and it knows no protocol by name."""

@@ -1,0 +1,249 @@
+"""Liquidations applied step by step, by the protocol's own rules, until something ends them.
+
+The engine knows no protocol: it ranks the pairs, the rules say what a call does. Everything is integers, and every
+line also runs on :class:`~defirisk.risk.interval.Interval` prices, where an ambiguous choice raises ``Undecided``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from defirisk.errors import DefiriskError, UnknownLiquidator
+from defirisk.fixedpoint import WAD, mul_div_down, mul_div_up, wad_mul_down, zero_floor_sub
+from defirisk.model import Amount, BadDebt, Collateral, Debt, Ended, Liquidation, Standing
+from defirisk.protocols.interface import Pair, Refused, Rules, Step
+
+MAX_STEPS: Final = 1000
+"""No replay comes near it: a protocol that halves a debt of 2**256 needs 256."""
+
+
+class ReplayDidNotEnd(DefiriskError):
+    """A rule set that goes on forever: a defect of ours, said rather than cut short."""
+
+    code = "replay-did-not-end"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a liquidator makes of a state.
+
+    ``before`` and ``after`` judge it at the same prices; ``written_off`` is debt that the protocol forgave;
+    ``market`` are the prices (by slot, oracle units) at which losses are valued; ``search`` says how ``worst-case``
+    looked: "exhaustive" or "greedy".
+    """
+
+    before: Standing
+    after: Standing
+    state: Any
+    liquidations: tuple[Liquidation, ...]
+    written_off: tuple[Amount, ...]
+    ended: Ended
+    market: tuple[int, ...]
+    search: str | None = None
+
+    def bad_debt(self) -> tuple[BadDebt, ...]:
+        """Debt that stays unpaid to the lenders, by token; values at market prices, rounded up."""
+        amounts: dict[str, Amount] = {}
+        for amount in self._unpaid():
+            known = amounts.get(amount.token.address)
+            amounts[amount.token.address] = Amount(amount.token, amount.raw + known.raw) if known else amount
+        return tuple(BadDebt(a.token, a.raw, self._value_up(a)) for a in amounts.values())
+
+    def uncovered(self) -> int:
+        """max(0, debt left - what the counted collateral left would repay), at market prices; unit base units.
+
+        Zero unless the rules or the liquidator ended the replay: elsewhere the loss is bad debt, or there is none.
+        """
+        if self.ended not in (Ended.RULES, Ended.LIQUIDATOR):
+            return 0
+        owed = sum(self._value_up(Amount(leg.token, leg.amount)) for leg in self.after.debt)
+        repays = sum(self._repays(leg) for leg in self.after.collateral if leg.counts)
+        return zero_floor_sub(owed, repays)
+
+    def loses(self) -> bool:
+        """Whether anything is left to the lenders: bad debt or uncovered debt."""
+        return any(debt.amount > 0 for debt in self.bad_debt()) or self.uncovered() > 0
+
+    def loss(self) -> int:
+        """The larger of the bad debt's value and the uncovered debt, unit base units."""
+        return max(sum(debt.value for debt in self.bad_debt()), self.uncovered())
+
+    def _unpaid(self) -> Iterator[Amount]:
+        for liquidation in self.liquidations:
+            yield from liquidation.bad_debt
+        if self.ended is Ended.NOTHING_TO_SEIZE:
+            for leg in self.after.debt:
+                yield Amount(leg.token, leg.amount)
+
+    def _value_up(self, amount: Amount) -> int:
+        slot = next(i for i, token in enumerate(self.state.tokens) if token.address == amount.token.address)
+        return mul_div_up(amount.raw, self.market[slot], self.state.scales[slot])
+
+    def _repays(self, leg: Collateral) -> int:
+        value = mul_div_down(leg.amount, self.market[leg.slot], self.state.scales[leg.slot])
+        if leg.liquidation_bonus is None:
+            return wad_mul_down(value, leg.recovery)
+        return mul_div_down(value, WAD, WAD + leg.liquidation_bonus)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A replay under way: where it stands and what has happened."""
+
+    state: Any
+    standing: Standing
+    liquidations: tuple[Liquidation, ...] = ()
+    written_off: tuple[Amount, ...] = ()
+
+
+Order = Callable[[Standing], list[Pair]]
+
+
+def replay(
+    rules: Rules[Any],
+    state: Any,
+    *,
+    liquidator: str = "largest",
+    market: tuple[int, ...] | None = None,
+    standing: Standing | None = None,
+) -> Replay:
+    """Liquidate a state until it is healthy, nothing is left to seize, or the rules or the liquidator stop it.
+
+    Args:
+        rules: the rules of the position's market.
+        state: the state, already at the scenario's oracle prices.
+        liquidator: ``largest``, ``best-bonus`` or ``worst-case`` (DESIGN, "Replay").
+        market: market prices by slot (oracle units) where they differ from the oracle's; then a pair is taken only
+            if what the liquidator receives is worth more there than what it repays.
+        standing: ``rules.standing(state)`` where the caller has it already.
+
+    Raises:
+        UnknownLiquidator: no such order.
+    """
+    start = Course(state, standing if standing is not None else rules.standing(state))
+    if liquidator == "worst-case":
+        from defirisk.risk.worst_case import worst_course  # noqa: PLC0415 - it builds on this module
+
+        course, ended, search = worst_course(rules, start, market)
+    else:
+        course, ended = _follow(rules, start, _order_named(liquidator), market)
+        search = None
+    return Replay(
+        before=start.standing,
+        after=course.standing,
+        state=course.state,
+        liquidations=course.liquidations,
+        written_off=course.written_off,
+        ended=ended,
+        market=state.prices if market is None else market,
+        search=search,
+    )
+
+
+def liquidators() -> tuple[str, ...]:
+    """The names of the liquidator orders."""
+    return (*_ORDERS, "worst-case")
+
+
+def _follow(
+    rules: Rules[Any], course: Course, order: Order, market: tuple[int, ...] | None
+) -> tuple[Course, Ended]:
+    for _ in range(MAX_STEPS):
+        ended = settled(rules, course)
+        if ended is not None:
+            return course, ended
+        allowed = False
+        for pair in pairs_of(rules, course.standing, order):
+            step = attempt(rules, course, pair)
+            if step is None:
+                continue
+            allowed = True
+            if market is None or pays(course.state, step, market):
+                course = advance(rules, course, step, pair)
+                break
+        else:
+            return course, Ended.LIQUIDATOR if allowed else Ended.RULES
+    raise ReplayDidNotEnd(f"rules {rules.name}: no end after {MAX_STEPS} liquidations")
+
+
+def settled(rules: Rules[Any], course: Course) -> Ended | None:
+    """How a replay ends here of itself, or ``None`` where a liquidator may act."""
+    standing = course.standing
+    if not standing.liquidatable:
+        return Ended.NOTHING_TO_SEIZE if course.written_off else Ended.HEALTHY
+    if standing.collateral_value == 0 and not rules.whole_account:
+        return Ended.NOTHING_TO_SEIZE
+    return None
+
+
+def pairs_of(rules: Rules[Any], standing: Standing, order: Order) -> list[Pair]:
+    """The pairs that a liquidator tries, first choice first."""
+    if rules.whole_account:
+        return [Pair(None, standing.debt[0].slot)]
+    return order(standing)
+
+
+def attempt(rules: Rules[Any], course: Course, pair: Pair) -> Step | None:
+    """The call with the largest repayment that the rules accept for a pair, or ``None`` if they accept none."""
+    try:
+        return rules.liquidate(course.state, course.standing, pair)
+    except Refused:
+        return None
+
+
+def pays(state: Any, step: Step, market: tuple[int, ...]) -> bool:
+    """Whether what the liquidator receives is worth more on the market than what it repays (exact, no gas)."""
+    slots = {token.address: slot for slot, token in reversed(list(enumerate(state.tokens)))}
+    repaid = slots[step.repaid.token.address]
+    if len(step.seized) != 1:
+        return True  # an absorb: the protocol itself is the buyer
+    seized = step.seized[0]
+    received_value = seized.amount * market[seized.slot] * state.scales[repaid]
+    return received_value > step.repaid.raw * market[repaid] * state.scales[seized.slot]
+
+
+def advance(rules: Rules[Any], course: Course, step: Step, pair: Pair) -> Course:
+    """The course one step on."""
+    standing = rules.standing(step.state)
+    done = Liquidation(step.repaid, pair.debt, step.seized, step.bad_debt, standing.health_factor)
+    return Course(
+        step.state, standing, (*course.liquidations, done), (*course.written_off, *step.written_off)
+    )
+
+
+def by_largest(standing: Standing) -> list[Pair]:
+    """``largest``: the collateral of the largest value first, against the debt of the largest value."""
+    return _paired(sorted(_counted(standing), key=lambda leg: (-leg.value, leg.slot)), standing)
+
+
+def by_best_bonus(standing: Standing) -> list[Pair]:
+    """``best-bonus``: the collateral with the largest bonus net of the protocol's fee first, then the largest value."""
+    return _paired(sorted(_counted(standing), key=lambda leg: (-net_bonus(leg), -leg.value, leg.slot)), standing)
+
+
+def net_bonus(leg: Collateral) -> int:
+    """What a liquidator keeps of the bonus, wad."""
+    bonus = leg.liquidation_bonus or 0
+    return bonus - wad_mul_down(bonus, leg.protocol_fee)
+
+
+def _counted(standing: Standing) -> list[Collateral]:
+    return [leg for leg in standing.collateral if leg.counts]
+
+
+def _paired(collateral: list[Collateral], standing: Standing) -> list[Pair]:
+    debts: list[Debt] = sorted(standing.debt, key=lambda leg: (-leg.value, leg.slot))
+    return [Pair(leg.slot, debt.slot) for leg in collateral for debt in debts]
+
+
+_ORDERS: Final[dict[str, Order]] = {"largest": by_largest, "best-bonus": by_best_bonus}
+
+
+def _order_named(name: str) -> Order:
+    try:
+        return _ORDERS[name]
+    except KeyError:
+        known = ", ".join(liquidators())
+        raise UnknownLiquidator(f"no liquidator order is named {name!r}", hint=f"one of {known}") from None
