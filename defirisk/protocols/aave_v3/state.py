@@ -1,0 +1,98 @@
+"""What one owner holds and owes in one Aave V3 market at one block: the state that the rules work on.
+
+The reader fills these nouns, the rules read them, nobody else looks inside. Indices are already brought to the block
+(:mod:`defirisk.protocols.aave_v3.interest`), so that the rules know no clock but ``timestamp``, which only the
+liquidation grace period asks for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from defirisk.model import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """One reserve as configured at the block (``DataTypes.ReserveConfigurationMap``) with its indices.
+
+    ``id`` is the reserve's bit in every bitmap. ``ltv``, ``liquidation_threshold`` bps; ``liquidation_bonus`` bps with
+    the principal in it (10500 pays 5 %); ``protocol_fee`` bps, the protocol's share of the bonus. ``liquidity_index``
+    and ``variable_borrow_index`` ray, at the block. ``grace_until`` seconds, 0 where there is none (before 3.1).
+    ``emode_category`` is the reserve's only category (3.0, 3.1), 0 for none. ``debt_ceiling`` and
+    ``isolation_total_debt`` USD with 2 decimals, 0 where the reserve is not isolated (from 3.7: nowhere).
+    """
+
+    id: int
+    token: Token
+    ltv: int
+    liquidation_threshold: int
+    liquidation_bonus: int
+    protocol_fee: int
+    liquidity_index: int
+    variable_borrow_index: int
+    active: bool = True
+    frozen: bool = False
+    paused: bool = False
+    borrowing: bool = True
+    grace_until: int = 0
+    emode_category: int = 0
+    debt_ceiling: int = 0
+    isolation_total_debt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EMode:
+    """The eMode category that the owner is in (``DataTypes.EModeCategory``); never category 0.
+
+    ``ltv``, ``liquidation_threshold`` bps; ``liquidation_bonus`` bps with the principal in it. ``price_slot`` is the
+    slot of the category's own price source (3.0, 3.1), ``None`` where it has none. The bitmaps are by reserve id:
+    ``collateral_bitmap`` and ``borrowable_bitmap`` from 3.2 on, ``ltvzero_bitmap`` from 3.6 on; ``isolated`` from 3.7.
+    """
+
+    id: int
+    ltv: int
+    liquidation_threshold: int
+    liquidation_bonus: int
+    label: str = ""
+    price_slot: int | None = None
+    collateral_bitmap: int = 0
+    borrowable_bitmap: int = 0
+    ltvzero_bitmap: int = 0
+    isolated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the owner has in one reserve.
+
+    ``scaled_supply`` and ``scaled_variable_debt`` are shares (token base units divided by the index); ``stable_debt``
+    token base units, compounded to the block, 0 from 3.2 on. ``collateral`` and ``borrowing`` are the two bits of
+    the user's configuration; without ``borrowing`` the protocol does not see the debt.
+    """
+
+    reserve: Reserve
+    scaled_supply: int = 0
+    scaled_variable_debt: int = 0
+    stable_debt: int = 0
+    collateral: bool = False
+    borrowing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AaveState:
+    """One owner in one market.
+
+    ``holdings`` are the reserves that this owner supplies or owes, in order of reserve id. ``tokens`` and ``prices``
+    (oracle units) are by slot: slot i is ``holdings[i]``; where the owner's eMode has a price source of its own (3.0,
+    3.1), one more slot at the end is that source, its pseudo token carrying the address of the key in the oracle.
+    ``emode`` is ``None`` outside eMode. ``timestamp`` seconds, of the block. ``liquidations_allowed`` is what the
+    price oracle sentinel answers, ``None`` where the market has no sentinel or the revision does not ask it (3.7).
+    """
+
+    holdings: tuple[Holding, ...]
+    tokens: tuple[Token, ...]
+    prices: tuple[int, ...]
+    timestamp: int
+    emode: EMode | None = None
+    liquidations_allowed: bool | None = None
