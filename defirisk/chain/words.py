@@ -74,7 +74,7 @@ def _parse(name: str, components: Sequence[dict[str, Any]]) -> AbiType:
 
 def _shape(names: Sequence[str]) -> Callable[..., Any]:
     """Give a tuple's members their names; unnamed ones are reachable by position."""
-    made: Any = namedtuple("Members", names, rename=True)  # noqa: PYI024 - made at run time
+    made: Any = namedtuple("Members", names, rename=True)  # type: ignore[misc] # noqa: PYI024 - made at run time
     return cast("Callable[..., Any]", made._make)
 
 
