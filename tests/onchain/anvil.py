@@ -61,7 +61,8 @@ def _await_answer(process: subprocess.Popen[bytes], rpc: Rpc, patience: float = 
             raise ToolchainError(f"anvil ended with code {process.returncode} before it answered")
         try:
             rpc("eth_chainId")
-            return
         except OSError:
             time.sleep(0.02)
+        else:
+            return
     raise ToolchainError(f"anvil did not answer within {patience:.0f} s")

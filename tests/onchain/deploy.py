@@ -95,9 +95,7 @@ def install_oracle(market: Deployment, code: dict[str, artifacts.Artifact]) -> N
     """AaveOracle over the market's feeds, in USD with 8 decimals."""
     assets = [market.tokens[symbol].address for symbol in market.tokens]
     feeds = [market.feeds[symbol].address for symbol in market.tokens]
-    oracle = market.evm.deploy(
-        code["AaveOracle"], market.provider.address, assets, feeds, ZERO, ZERO, USD_UNIT
-    )
+    oracle = market.evm.deploy(code["AaveOracle"], market.provider.address, assets, feeds, ZERO, ZERO, USD_UNIT)
     market.provider.send("setPriceOracle", oracle.address)
     market.contracts["oracle"] = oracle
 

@@ -58,8 +58,7 @@ def _install_pool(market: Deployment) -> None:
 def _list_reserves(market: Deployment) -> None:
     code, pool = artifacts.aave_v30(), market.pool.address
     implementations = [
-        market.evm.deploy(code[name], pool).address
-        for name in ("AToken", "StableDebtToken", "VariableDebtToken")
+        market.evm.deploy(code[name], pool).address for name in ("AToken", "StableDebtToken", "VariableDebtToken")
     ]
     for reserve in RESERVES:
         strategy = _strategy(market, reserve)
@@ -97,8 +96,6 @@ def _configure_emodes(market: Deployment) -> None:
     market.oracle.send("setAssetSources", [KEY_ADDRESS], [market.feeds[STABLE_KEY].address])
     for mode in market.emodes:
         source = KEY_ADDRESS if mode.price_key else ZERO
-        market.configurator.send(
-            "setEModeCategory", mode.id, mode.ltv, mode.threshold, mode.bonus, source, mode.label
-        )
+        market.configurator.send("setEModeCategory", mode.id, mode.ltv, mode.threshold, mode.bonus, source, mode.label)
         for symbol in mode.collateral:
             market.configurator.send("setAssetEModeCategory", market.tokens[symbol].address, mode.id)

@@ -95,8 +95,7 @@ class Evm:
 
     rpc: Rpc
     owner: str
-    errors: dict[str, str] = field(default_factory=dict)  # selector -> signature, from every ABI met
-    events: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    known: Coder = field(default_factory=lambda: Coder(()))  # errors and events of every ABI met
 
     def send(self, to: str | None, data: str, sender: str | None = None) -> Mapping[str, Any]:
         """Mine one transaction; its receipt, whatever its status."""
@@ -129,12 +128,17 @@ class Evm:
             return str(decode(["string"], bytes.fromhex(data[10:]))[0])
         if data.startswith("0x4e487b71"):
             return f"Panic({int(data[10:], 16):#x})"
-        return self.errors.get(data[:10], data if len(data) > 2 else fallback or "no reason")
+        return self.known.errors.get(data[:10], data if len(data) > 2 else fallback or "no reason")
 
     def learn(self, coder: Coder) -> Coder:
-        self.errors.update(coder.errors)
-        self.events.update(coder.events)
+        self.known.errors.update(coder.errors)
+        self.known.events.update(coder.events)
         return coder
+
+    def events(self, receipt: Mapping[str, Any]) -> list[Event]:
+        """A receipt's logs, decoded with every ABI met: V3.0 declares events in its libraries."""
+        decoded = (self.known.decode_log(log) for log in receipt["logs"])
+        return [event for event in decoded if event is not None]
 
     def deploy(self, artifact: Artifact, *args: Any, libraries: Mapping[str, str] | None = None) -> Contract:
         """Create a contract; libraries by name where its code has to be linked."""
@@ -168,9 +172,7 @@ class Contract:
         encoded = [self.coder.encode(function, args) for function, args in calls]
         requests = [("eth_call", ({"to": self.address, "data": data}, "latest")) for data, _ in encoded]
         answers = self.evm.rpc.batch(requests)
-        return [
-            self._decoded(calls[i][0], answer, encoded[i][1]) for i, answer in enumerate(answers)
-        ]
+        return [self._decoded(calls[i][0], answer, encoded[i][1]) for i, answer in enumerate(answers)]
 
     def _decoded(self, function: str, answer: Any, outputs: list[str]) -> Any:
         if isinstance(answer, RpcError):

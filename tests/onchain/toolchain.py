@@ -104,7 +104,9 @@ def _platform() -> str:
 
 def _check_anvil() -> None:
     if not anvil_binary().is_file():
-        raise ToolchainError(f"npm installed no anvil for this platform ({_platform()}): expected {anvil_binary().name}")
+        raise ToolchainError(
+            f"npm installed no anvil for this platform ({_platform()}): expected {anvil_binary().name}"
+        )
 
 
 def published(package: str, source: str) -> Artifact:
@@ -137,7 +139,7 @@ def compiled(sources: Mapping[str, str], wanted: Mapping[str, Sequence[str]]) ->
 
 def _request(sources: Mapping[str, str], wanted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     texts = {name: {"content": text or (MODULES / name).read_text()} for name, text in sources.items()}
-    selection = {path: {name: OUTPUTS for name in names} for path, names in wanted.items()}
+    selection = {path: dict.fromkeys(names, OUTPUTS) for path, names in wanted.items()}
     remappings = [
         "openzeppelin-contracts/=@openzeppelin/",
         "openzeppelin-contracts-upgradeable/=@openzeppelin/contracts-upgradeable/",
@@ -170,7 +172,9 @@ def _artifact(name: str, raw: Mapping[str, Any]) -> Artifact:
     return Artifact(name, tuple(raw["abi"]), code["object"], runtime, _places(code["linkReferences"]))
 
 
-def _places(references: Mapping[str, Mapping[str, Sequence[Mapping[str, int]]]]) -> dict[str, tuple[tuple[int, int], ...]]:
+def _places(
+    references: Mapping[str, Mapping[str, Sequence[Mapping[str, int]]]],
+) -> dict[str, tuple[tuple[int, int], ...]]:
     return {
         library: tuple((place["start"], place["length"]) for place in places)
         for libraries in references.values()

@@ -1,0 +1,256 @@
+"""A market with people in it: what tests may ask of the real contracts, and do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from eth_utils import to_checksum_address
+
+from . import artifacts
+from .deploy import TREASURY, Deployment
+from .evm import MAX, ZERO, Contract, Event, Evm
+from .listing import BY_SYMBOL
+from .rpc import Rpc
+
+LIQUIDATOR = to_checksum_address("0x000000000000000000000000000000000011D011")
+PROVIDER = to_checksum_address("0x0000000000000000000000000000000000011111")  # of liquidity
+NO_DEBT = MAX
+VARIABLE, STABLE = 2, 1
+PLENTY = 10**15  # whole tokens of everything that the liquidator owns, except of 27 decimals
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """Someone with a position: `kind` says which sort it is meant to be."""
+
+    address: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """`getUserAccountData`: values in oracle units, ratios in basis points, health factor wad (2^256-1: no debt)."""
+
+    collateral: int
+    debt: int
+    available: int
+    threshold: int
+    ltv: int
+    health_factor: int
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One wallet in one reserve, token base units."""
+
+    supply: int
+    scaled_supply: int
+    debt: int  # stable and variable
+    stable_debt: int
+    scaled_debt: int
+    counts: bool
+
+
+@dataclass(frozen=True)
+class Liquidated:
+    """What a `liquidationCall` did, from its events; token base units, by symbol."""
+
+    repaid: int
+    to_liquidator: int
+    fee: int
+    deficit: Mapping[str, int]
+    health_factor: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a `liquidationCall` reverted: the error's number (V3.0) or signature (V3.6)."""
+
+    reason: str
+
+
+@dataclass
+class World:
+    """One market, its wallets, and a clock that only moves when told to."""
+
+    market: Deployment
+    wallets: list[Wallet] = field(default_factory=list)
+
+    @property
+    def evm(self) -> Evm:
+        return self.market.evm
+
+    @property
+    def rpc(self) -> Rpc:
+        return self.market.evm.rpc
+
+    @property
+    def entry(self) -> str:
+        """The PoolAddressesProvider: what `--market aave-v3@…` names."""
+        return self.market.provider.address
+
+    @property
+    def addresses(self) -> list[str]:
+        return [wallet.address for wallet in self.wallets]
+
+    def symbol_of(self, address: str) -> str:
+        return next(s for s, token in self.market.tokens.items() if token.address.lower() == address.lower())
+
+    # What the contracts say
+
+    def accounts(self, wallets: Sequence[str]) -> list[Account]:
+        """`getUserAccountData` of many wallets in one post."""
+        answers = self.market.pool.call_many([("getUserAccountData", (wallet,)) for wallet in wallets])
+        return [Account(*answer) for answer in answers]
+
+    def account(self, wallet: str) -> Account:
+        return self.accounts([wallet])[0]
+
+    def health_factor(self, wallet: str) -> int:
+        return self.account(wallet).health_factor
+
+    def prices(self) -> dict[str, int]:
+        """`AaveOracle.getAssetPrice` by symbol, stand-in assets too; 0 where the feed says nothing usable."""
+        assets = {s: token.address for s, token in self.market.tokens.items()} | self.market.keys
+        answers = self.market.oracle.call_many([("getAssetPrice", (address,)) for address in assets.values()])
+        return dict(zip(assets, answers, strict=True))
+
+    def holdings(self, wallets: Sequence[str]) -> dict[str, dict[str, Holding]]:
+        """Balances by wallet and symbol, from the data provider and the aTokens themselves."""
+        pairs = [(wallet, symbol) for wallet in wallets for symbol in self.market.tokens]
+        tokens = self.market.tokens
+        rows = self.market.data.call_many([("getUserReserveData", (tokens[s].address, w)) for w, s in pairs])
+        scaled = {
+            symbol: atoken.call_many([("scaledBalanceOf", (wallet,)) for wallet in wallets])
+            for symbol, atoken in self.market.atokens.items()
+        }
+        found: dict[str, dict[str, Holding]] = {wallet: {} for wallet in wallets}
+        for (wallet, symbol), row in zip(pairs, rows, strict=True):
+            supply, stable, variable, _, scaled_debt, _, _, _, counts = row
+            own = scaled[symbol][wallets.index(wallet)]
+            found[wallet][symbol] = Holding(supply, own, stable + variable, stable, scaled_debt, counts)
+        return found
+
+    # What people do
+
+    def give(self, wallet: str, symbol: str, amount: int) -> None:
+        """Mint tokens and let the pool take them."""
+        token = self.market.tokens[symbol]
+        token.send("mint", wallet, amount)
+        token.send("approve", self.market.pool.address, MAX, sender=wallet)
+
+    def supply(self, wallet: str, symbol: str, amount: int) -> None:
+        self.give(wallet, symbol, amount)
+        self.market.pool.send("supply", self.asset(symbol), amount, wallet, 0, sender=wallet)
+
+    def borrow(self, wallet: str, symbol: str, amount: int, mode: int = VARIABLE) -> None:
+        self.market.pool.send("borrow", self.asset(symbol), amount, mode, 0, wallet, sender=wallet)
+
+    def use_as_collateral(self, wallet: str, symbol: str, on: bool) -> None:
+        self.market.pool.send("setUserUseReserveAsCollateral", self.asset(symbol), on, sender=wallet)
+
+    def enter_emode(self, wallet: str, category: int) -> None:
+        self.market.pool.send("setUserEMode", category, sender=wallet)
+
+    def asset(self, symbol: str) -> str:
+        return self.market.tokens[symbol].address
+
+    def fund_liquidator(self) -> None:
+        """More than enough of every token, spendable by the pool."""
+        for symbol, token in self.market.tokens.items():
+            whole = PLENTY if BY_SYMBOL[symbol].decimals <= 18 else 10**12
+            self.give(LIQUIDATOR, symbol, whole * 10 ** BY_SYMBOL[symbol].decimals)
+            assert token.call("balanceOf", LIQUIDATOR) > 0
+
+    def liquidate(self, wallet: str, collateral: str, debt: str, amount: int = MAX) -> Liquidated | Refusal:
+        """Send `liquidationCall` for symbols; what its events say, or why it was refused."""
+        args = (self.asset(collateral), self.asset(debt), wallet, amount, False)
+        data = self.market.pool.data("liquidationCall", *args)
+        receipt = self.evm.send(self.market.pool.address, data, LIQUIDATOR)
+        if int(receipt["status"], 16) != 1:
+            return Refusal(self.evm.reverted("liquidationCall", self.market.pool.address, data, LIQUIDATOR).reason)
+        return self._read_liquidation(wallet, collateral, self.evm.events(receipt))
+
+    def _read_liquidation(self, wallet: str, collateral: str, events: list[Event]) -> Liquidated:
+        call = next(event for event in events if event.name == "LiquidationCall")
+        # Minted interest goes to the treasury too: only what comes from the user is the fee.
+        fees = [
+            event.args["value"]
+            for event in events
+            if event.name == "Transfer"
+            and event.address == self.market.atokens[collateral].address
+            and event.args["from"].lower() == wallet.lower()
+            and event.args["to"].lower() == TREASURY.lower()
+        ]
+        deficit: dict[str, int] = {}
+        for event in events:
+            if event.name == "DeficitCreated":
+                symbol = self.symbol_of(event.args["debtAsset"])
+                deficit[symbol] = deficit.get(symbol, 0) + event.args["amountCreated"]
+        health_factor = self.health_factor(wallet)
+        seized = call.args["liquidatedCollateralAmount"]
+        return Liquidated(call.args["debtToCover"], seized, sum(fees), deficit, health_factor)
+
+    # What fate does
+
+    def set_prices(self, prices: Mapping[str, int]) -> None:
+        """Write feeds' answers (by symbol) straight into their storage."""
+        word = {symbol: f"0x{price % 2**256:064x}" for symbol, price in prices.items()}
+        requests = [
+            ("anvil_setStorageAt", (self.market.feeds[symbol].address, "0x" + "0" * 64, value))
+            for symbol, value in word.items()
+        ]
+        assert all(answer is True for answer in self.rpc.batch(requests))
+
+    def break_feed(self, symbol: str) -> None:
+        """Let a feed revert on every call."""
+        code = "0x" + artifacts.ours()["BrokenFeed"].runtime
+        self.rpc("anvil_setCode", self.market.feeds[symbol].address, code)
+
+    def warp(self, seconds: int) -> None:
+        """Move the clock and stop it again."""
+        now = int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        self.rpc("evm_setNextBlockTimestamp", now + seconds)
+        self.rpc("evm_mine")
+
+    @contextmanager
+    def reverting(self) -> Iterator[None]:
+        """Whatever happens inside is undone afterwards."""
+        snapshot = self.rpc("evm_snapshot")
+        try:
+            yield
+        finally:
+            assert self.rpc("evm_revert", snapshot) is True
+
+    @contextmanager
+    def shock(self, prices: Mapping[str, int]) -> Iterator[None]:
+        """Other feeds inside the block; everything is undone afterwards."""
+        with self.reverting():
+            self.set_prices(prices)
+            yield
+
+    def pause(self, symbol: str, paused: bool = True) -> None:
+        self.market.configurator.send("setReservePause", self.asset(symbol), paused)
+
+    def unpause_with_grace(self, symbol: str, seconds: int) -> None:
+        """V3.1 and later: liquidations stay forbidden for a while after the pause."""
+        self.market.configurator.send("setReservePause", self.asset(symbol), False, seconds)
+
+    def freeze(self, symbol: str, frozen: bool = True) -> None:
+        self.market.configurator.send("setReserveFreeze", self.asset(symbol), frozen)
+
+    def set_sentinel(self, *, liquidation: bool) -> None:
+        """Put a sequencer sentinel that allows borrowing and, or not, liquidation."""
+        sentinel = self.evm.deploy(artifacts.ours()["Sentinel"], True, liquidation)
+        self.market.provider.send("setPriceOracleSentinel", sentinel.address)
+
+    def remove_sentinel(self) -> None:
+        self.market.provider.send("setPriceOracleSentinel", ZERO)
+
+    def add_token(self, symbol: str, token: Contract, feed: Contract) -> None:
+        """Make a further token known to the market's helpers (it still has to be listed)."""
+        self.market.tokens[symbol] = token
+        self.market.feeds[symbol] = feed
+        self.market.oracle.send("setAssetSources", [token.address], [feed.address])
