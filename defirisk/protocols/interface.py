@@ -78,11 +78,14 @@ class Slack:
 
     A position is certainly not liquidatable while
     sum(amount * price / unit * (threshold - ``threshold``)) - sum(debt * price / unit) >= ``value``.
-    ``threshold`` wad (1e14 where the average is truncated to a basis point), ``value`` unit base units.
+    ``threshold`` wad (1e14 where the average is truncated to a basis point), ``value`` unit base units. ``conserves``
+    is whether every call keeps sum(collateral value * recovery) - debt value, up to rounding; it does not where a
+    call is priced otherwise than the health factor (an eMode price source of Aave 3.0 and 3.1).
     """
 
     threshold: int
     value: int
+    conserves: bool = True
 
 
 class Rules(Protocol[S]):

@@ -200,8 +200,9 @@ def pays(state: Any, step: Step, market: tuple[int, ...]) -> bool:
     if len(step.seized) != 1:
         return True  # an absorb: the protocol itself is the buyer
     seized = step.seized[0]
-    received_value = seized.amount * market[seized.slot] * state.scales[repaid]
-    return received_value > step.repaid.raw * market[repaid] * state.scales[seized.slot]
+    received: int = seized.amount * market[seized.slot] * state.scales[repaid]
+    paid: int = step.repaid.raw * market[repaid] * state.scales[seized.slot]
+    return received > paid
 
 
 def advance(rules: Rules[Any], course: Course, step: Step, pair: Pair) -> Course:

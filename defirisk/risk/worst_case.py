@@ -11,9 +11,9 @@ from defirisk.model import Ended
 from defirisk.protocols.interface import Rules
 from defirisk.risk.replay import (
     MAX_STEPS,
+    Course,
     Replay,
     ReplayDidNotEnd,
-    Course,
     advance,
     attempt,
     by_largest,
@@ -39,10 +39,9 @@ def worst_course(
     """The course with the largest loss to the lenders, its ending, and how it was found."""
     counted = sum(leg.counts for leg in start.standing.collateral)
     if counted <= MOST_COLLATERALS and len(start.standing.debt) <= MOST_DEBTS:
-        try:
-            return (*_Exhaustive(rules, market).worst(start), "exhaustive")
-        except _TooMany:
-            return (*_greedy(rules, start, market), "greedy")
+        found = _Exhaustive(rules, market).worst(start)
+        if found is not None:
+            return (*found, "exhaustive")
     return (*_greedy(rules, start, market), "greedy")
 
 
@@ -54,15 +53,19 @@ class _Exhaustive:
         self._market = market
         self._known: dict[Any, tuple[int, Ending]] = {}
 
-    def worst(self, start: Course) -> Ending:
-        return self._from(start)[1]
+    def worst(self, start: Course) -> Ending | None:
+        """The worst ending, or ``None`` where there are too many states to look at them all."""
+        try:
+            return self._from(start)[1]
+        except _TooMany:
+            return None
 
     def _from(self, course: Course) -> tuple[int, Ending]:
         # Steps already taken add their own write-offs, so a course is remembered by its whole past loss too.
         key = (course.state, course.written_off)
         if key in self._known:
-            loss, (end, ended) = self._known[key]
-            return loss, (_with_past(course, end), ended)
+            loss, (end, known) = self._known[key]
+            return loss, (_with_past(course, end), known)
         if len(self._known) >= MOST_STATES:
             raise _TooMany
         ended = settled(self._rules, course)

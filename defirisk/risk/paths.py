@@ -1,0 +1,98 @@
+"""A price move as a road: how far from today, and what every price is there.
+
+A threshold is a distance on such a road. Along it each price is a quotient of two linear functions of the distance,
+rounded down: that is all that :mod:`~defirisk.risk.thresholds` needs to prove whole stretches at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from defirisk.fixedpoint import WAD, div_down, div_up, mul_div_up
+from defirisk.model import Direction
+from defirisk.risk.interval import Interval
+
+MOST_RISE: Final = 999
+"""Rises are searched up to this many times today's price on top of it (+99,900 %)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What moves together: an asset or a group.
+
+    ``kind`` is "asset" or "group"; ``slots`` are the prices that move; ``unit_moves`` that the market's unit of
+    account moves with them, so that every other price there moves against it; ``asset`` the address of an asset axis.
+    """
+
+    kind: str
+    name: str
+    slots: frozenset[int]
+    asset: str | None = None
+    unit_moves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """One axis in one direction. ``numerator[i]`` and ``denominator`` are (at today, per unit of distance): the price
+    of slot i at distance d is floor((n0 + n1 d) / (m0 + m1 d)), and ``end`` the largest distance searched.
+
+    ``by_price`` means that a unit of distance is one unit of the oracle's price; otherwise it is 1e-18 of a move.
+    """
+
+    numerator: tuple[tuple[int, int], ...]
+    denominator: tuple[int, int]
+    end: int
+    today: int
+    by_price: bool
+    direction: Direction
+
+    def prices(self, distance: int) -> tuple[int, ...]:
+        """All prices at a distance, oracle units."""
+        below = self.denominator[0] + self.denominator[1] * distance
+        return tuple(div_down(at + per * distance, below) for at, per in self.numerator)
+
+    def price_ranges(self, near: int, far: int) -> tuple[int | Interval, ...]:
+        """The range of every price between two distances; each price is monotone along a road."""
+        ends = zip(self.prices(near), self.prices(far), strict=True)
+        return tuple(a if a == b else Interval(min(a, b), max(a, b)) for a, b in ends)
+
+    def move(self, distance: int) -> int:
+        """The signed move at a distance, wad, rounded away from zero."""
+        size = mul_div_up(distance, WAD, self.today) if self.by_price else distance
+        return -size if self.direction is Direction.DOWN else size
+
+    def price(self, distance: int) -> int | None:
+        """The price of the asset that moves, where it is one price; ``None`` for a group."""
+        if not self.by_price:
+            return None
+        return self.today - distance if self.direction is Direction.DOWN else self.today + distance
+
+
+def road(prices: tuple[int, ...], axis: Axis, direction: Direction) -> Road:
+    """The road of an axis from today's prices."""
+    if len(axis.slots) == 1 and not axis.unit_moves:
+        return _price_road(prices, next(iter(axis.slots)), direction)
+    return _move_road(prices, axis, direction)
+
+
+def _price_road(prices: tuple[int, ...], slot: int, direction: Direction) -> Road:
+    today = prices[slot]
+    down = direction is Direction.DOWN
+    step = -1 if down else 1
+    numerator = tuple((price, step if i == slot else 0) for i, price in enumerate(prices))
+    return Road(numerator, (1, 0), today - 1 if down else today * MOST_RISE, today, True, direction)
+
+
+def _move_road(prices: tuple[int, ...], axis: Axis, direction: Direction) -> Road:
+    down = direction is Direction.DOWN
+    step = -1 if down else 1
+    numerator = tuple((price * WAD, step * price if i in axis.slots else 0) for i, price in enumerate(prices))
+    denominator = (WAD, step if axis.unit_moves else 0)
+    return Road(numerator, denominator, _farthest(prices, axis) if down else WAD * MOST_RISE, WAD, False, direction)
+
+
+def _farthest(prices: tuple[int, ...], axis: Axis) -> int:
+    """The deepest fall that leaves every moved price at one oracle unit or more."""
+    moved = [prices[slot] for slot in axis.slots] if not axis.unit_moves else []
+    return min((WAD - div_up(WAD, price) for price in moved), default=WAD - 1)

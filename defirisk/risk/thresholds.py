@@ -1,0 +1,190 @@
+"""The move nearest to today at which a position becomes liquidatable, and at which it leaves bad debt. Exact.
+
+Health is not always monotone in a price (a truncated average before Aave 3.5; seizing rounds), so bisection would be
+wrong. Three steps instead, nearest first:
+
+1. Linear forms. Along a road (:mod:`~defirisk.risk.paths`) the margin of safety is linear in the distance, up to
+   rounding that is bounded. Where it exceeds the bound, nothing can happen: that stretch is proved and skipped.
+2. Intervals. In what stays uncertain, the rules' own code is run on whole stretches of prices
+   (:mod:`~defirisk.risk.interval`). One answer for the stretch proves it; no one answer halves it.
+3. Points. A stretch of one price is simply replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from defirisk.errors import DefiriskError
+from defirisk.fixedpoint import WAD, div_down, div_up
+from defirisk.model import Direction, Position, Standing, Threshold
+from defirisk.protocols.interface import Rules
+from defirisk.risk.interval import Undecided
+from defirisk.risk.paths import Axis, Road, road
+from defirisk.risk.replay import replay
+
+ROUNDING_UNITS: Final = 512
+"""How many base units of each token, and of the unit of account, a whole replay's roundings may cost the lenders.
+
+A liquidation call rounds a handful of divisions, each by at most one base unit; replays take a few dozen calls."""
+MOST_STRETCHES: Final = 20_000
+GROWTH: Final = 4
+
+
+class ThresholdUndecided(DefiriskError):
+    """The search gave up before it could prove where the nearest threshold lies."""
+
+    code = "threshold-undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """n0 + n1 * distance >= 0 proves that nothing happens at that distance."""
+
+    at: int
+    per: int
+
+    def doubtful(self, end: int) -> tuple[int, int] | None:
+        """The first and last distance in [0, end] where the proof fails; ``None`` where it holds throughout."""
+        if self.at >= 0:
+            if self.at + self.per * end >= 0:
+                return None
+            return div_down(self.at, -self.per) + 1, end
+        if self.per <= 0:
+            return 0, end
+        return 0, min(end, div_up(-self.at, self.per) - 1)
+
+
+def thresholds_of(
+    position: Position, axes: Sequence[Axis], *, today: Standing | None = None, liquidator: str = "largest"
+) -> tuple[Threshold, ...]:
+    """The nearest thresholds along every axis, down and up.
+
+    Raises:
+        ThresholdUndecided: the proof would take too long; never a guess.
+    """
+    standing = today or position.rules.standing(position.state)
+    search = _Search(position, standing, liquidator)
+    return tuple(search.along(axis, direction) for axis in axes for direction in Direction)
+
+
+class _Search:
+    def __init__(self, position: Position, today: Standing, liquidator: str) -> None:
+        self._rules: Rules[Any] = position.rules
+        self._state = position.state
+        self._prices = position.prices
+        self._today = today
+        self._liquidator = liquidator
+        slack = self._rules.health_slack(self._state, today)
+        self._safety = _safety_weights(self._state, today, slack.threshold)
+        self._safety_loss = slack.value
+        self._cover = _cover_weights(self._state, today) if slack.conserves else None
+
+    def along(self, axis: Axis, direction: Direction) -> Threshold:
+        way = road(self._prices, axis, direction)
+        liquidation, bad_debt = self._nearest(way)
+        return Threshold(
+            kind=axis.kind,
+            move=axis.name,
+            direction=direction,
+            liquidation=None if liquidation is None else way.move(liquidation),
+            bad_debt=None if bad_debt is None else way.move(bad_debt),
+            asset=axis.asset,
+            liquidation_price=None if liquidation is None else way.price(liquidation),
+            bad_debt_price=None if bad_debt is None else way.price(bad_debt),
+            searched_to=way.move(way.end),
+        )
+
+    def _nearest(self, way: Road) -> tuple[int | None, int | None]:
+        if not self._today.debt:
+            return None, None
+        unsafe = _line(self._safety, self._safety_loss, self._state.scales, way).doubtful(way.end)
+        if unsafe is None:
+            return None, None
+        liquidation = _first(unsafe, lambda near, far: self._liquidatable(way, near, far))
+        if liquidation is None:
+            return None, None
+        uncovered = self._uncovered(way)
+        if uncovered is None:
+            return liquidation, None
+        doubtful = max(liquidation, uncovered[0]), min(unsafe[1], uncovered[1])
+        return liquidation, _first(doubtful, lambda near, far: self._loses(way, near, far))
+
+    def _uncovered(self, way: Road) -> tuple[int, int] | None:
+        if self._cover is None:
+            return 0, way.end
+        return _line(self._cover, ROUNDING_UNITS, self._state.scales, way).doubtful(way.end)
+
+    def _liquidatable(self, way: Road, near: int, far: int) -> bool:
+        state = self._rules.reprice(self._state, _ranges(way, near, far))
+        return self._rules.standing(state).liquidatable
+
+    def _loses(self, way: Road, near: int, far: int) -> bool:
+        state = self._rules.reprice(self._state, _ranges(way, near, far))
+        return replay(self._rules, state, liquidator=self._liquidator).loses()
+
+
+def _ranges(way: Road, near: int, far: int) -> tuple[int, ...]:
+    """Prices between two distances; an :class:`Interval` stands in for the ``int`` it is a range of."""
+    return way.prices(near) if near == far else way.price_ranges(near, far)  # type: ignore[return-value]
+
+
+def _first(stretch: tuple[int, int], holds: Callable[[int, int], bool]) -> int | None:
+    """The nearest distance in a stretch at which something holds, everything nearer proved not to."""
+    near, last = stretch
+    length = max(1, last - near + 1)
+    for _ in range(MOST_STRETCHES):
+        if near > last:
+            return None
+        far = min(last, near + length - 1)
+        try:
+            found = holds(near, far)
+        except Undecided:
+            length = max(1, (far - near + 1) // GROWTH)
+            continue
+        if found:
+            return near
+        near = far + 1
+        length *= GROWTH
+    raise ThresholdUndecided(
+        "the nearest threshold could not be proved within bounds", hint="the position lies within rounding of its limit"
+    )
+
+
+def _safety_weights(state: Any, today: Standing, slack: int) -> list[int]:
+    """By slot: how much the margin of health grows with the price, in amount * wad (before dividing by the scale)."""
+    weights = [0] * len(state.tokens)
+    for leg in today.collateral:
+        if leg.counts:
+            weights[leg.slot] += leg.amount * (leg.liquidation_threshold - slack)
+    for debt in today.debt:
+        weights[debt.slot] -= debt.amount * WAD
+    return weights
+
+
+def _cover_weights(state: Any, today: Standing) -> list[int]:
+    """By slot: how much what liquidation can repay exceeds the debt, with rounding against the lenders."""
+    weights = [0] * len(state.tokens)
+    for leg in today.collateral:
+        if leg.counts:
+            weights[leg.slot] += (leg.amount - ROUNDING_UNITS) * leg.recovery - leg.amount
+    for debt in today.debt:
+        weights[debt.slot] -= (debt.amount + ROUNDING_UNITS) * WAD
+    return weights
+
+
+def _line(weights: list[int], loss: int, scales: tuple[int, ...], way: Road) -> _Line:
+    """The margin sum(weight * price / scale) / wad - loss along a road, from below, times what makes it integers.
+
+    A price is up to one unit below its exact quotient, which costs a positive weight that much.
+    """
+    common = max(scales)
+    at = per = 0
+    constant = loss * WAD * common
+    for weight, scale, (price, step) in zip(weights, scales, way.numerator, strict=True):
+        factor = weight * (common // scale)
+        at += factor * price
+        per += factor * step
+        constant += max(0, factor) if step or way.denominator[1] else 0
+    return _Line(at - constant * way.denominator[0], per - constant * way.denominator[1])
