@@ -14,7 +14,6 @@ from .toolchain import ToolchainError, anvil_binary, ensure_packages
 GENESIS = 1_700_000_000
 OPTIONS = (
     "--hardfork=cancun",
-    f"--timestamp={GENESIS}",
     "--gas-price=0",
     "--base-fee=0",
     "--gas-limit=2000000000",
@@ -29,12 +28,14 @@ OPTIONS = (
 
 
 @contextmanager
-def running() -> Iterator[Rpc]:
-    """Anvil on a free port, ended with the block."""
+def running(genesis: int = GENESIS) -> Iterator[Rpc]:
+    """Anvil on a free port, its first block at `genesis` (seconds), ended with the block."""
     ensure_packages()
     port = _free_port()
     process = subprocess.Popen(
-        [anvil_binary(), f"--port={port}", *OPTIONS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [anvil_binary(), f"--port={port}", f"--timestamp={genesis}", *OPTIONS],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     rpc = Rpc(port)
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from . import artifacts
 from .evm import ZERO, Contract, Evm
-from .listing import RESERVES, EMode, Reserve
+from .listing import EMode, Reserve
 
 OWNER = "0x00000000000000000000000000000000000A11CE"
 TREASURY = "0x0000000000000000000000000000000000007ea5"
@@ -22,6 +22,7 @@ class Deployment:
     rules: str  # "3.0" or "3.6"
     provider: Contract
     acl: Contract
+    reserves: tuple[Reserve, ...]
     emodes: tuple[EMode, ...]
     tokens: dict[str, Contract]
     feeds: dict[str, Contract]
@@ -66,7 +67,13 @@ def place_multicall(evm: Evm) -> None:
     evm.rpc("anvil_setCode", MULTICALL3, "0x" + artifacts.ours()["Batch"].runtime)
 
 
-def start_market(evm: Evm, rules: str, code: dict[str, artifacts.Artifact], emodes: tuple[EMode, ...]) -> Deployment:
+def start_market(
+    evm: Evm,
+    rules: str,
+    code: dict[str, artifacts.Artifact],
+    reserves: tuple[Reserve, ...],
+    emodes: tuple[EMode, ...],
+) -> Deployment:
     """The addresses provider, the roles, and an underlying token and feed for every reserve."""
     provider = evm.deploy(code["PoolAddressesProvider"], f"Test market {rules}", evm.owner)
     provider.send("setACLAdmin", evm.owner)
@@ -74,9 +81,9 @@ def start_market(evm: Evm, rules: str, code: dict[str, artifacts.Artifact], emod
     provider.send("setACLManager", acl.address)
     for role in ("addPoolAdmin", "addAssetListingAdmin", "addRiskAdmin", "addEmergencyAdmin"):
         acl.send(role, evm.owner)
-    tokens = {reserve.symbol: make_token(evm, reserve) for reserve in RESERVES}
-    feeds = {reserve.symbol: make_feed(evm, reserve.price) for reserve in RESERVES}
-    return Deployment(evm, rules, provider, acl, emodes, tokens, feeds)
+    tokens = {reserve.symbol: make_token(evm, reserve) for reserve in reserves}
+    feeds = {reserve.symbol: make_feed(evm, reserve.price) for reserve in reserves}
+    return Deployment(evm, rules, provider, acl, reserves, emodes, tokens, feeds)
 
 
 def install_proxies(market: Deployment, pool: Contract, configurator: Contract) -> None:

@@ -32,7 +32,7 @@ POOL_LIBRARIES = (
 def deploy_v30(evm: Evm) -> Deployment:
     """A whole market of V3.0, configured, without users."""
     code = artifacts.aave_v30()
-    market = start_market(evm, "3.0", code, EMODES_V30)
+    market = start_market(evm, "3.0", code, RESERVES, EMODES_V30)
     install_oracle(market, code)
     _install_pool(market)
     install_data_provider(market, code)
@@ -60,7 +60,7 @@ def _list_reserves(market: Deployment) -> None:
     implementations = [
         market.evm.deploy(code[name], pool).address for name in ("AToken", "StableDebtToken", "VariableDebtToken")
     ]
-    for reserve in RESERVES:
+    for reserve in market.reserves:
         strategy = _strategy(market, reserve)
         market.configurator.send("initReserves", [_init_input(market, reserve, implementations, strategy)])
         configure(market, reserve)

@@ -16,19 +16,21 @@ from .deploy import (
     start_market,
 )
 from .evm import ZERO, Evm
-from .listing import EMODES_V36, RESERVES, Reserve
+from .listing import EMODES_V36, RESERVES, EMode, Reserve
 
 POOL_LIBRARIES = ("FlashLoanLogic", "LiquidationLogic", "PoolLogic", "SupplyLogic")
 
 
-def deploy_v36(evm: Evm) -> Deployment:
+def deploy_v36(
+    evm: Evm, reserves: tuple[Reserve, ...] = RESERVES, emodes: tuple[EMode, ...] = EMODES_V36
+) -> Deployment:
     """A whole market of V3.6, configured, without users."""
     code = artifacts.aave_v36()
-    market = start_market(evm, "3.6", code, EMODES_V36)
+    market = start_market(evm, "3.6", code, reserves, emodes)
     install_oracle(market, code)
     _install_pool(market)
     install_data_provider(market, code)
-    list_reserves(market, RESERVES)
+    list_reserves(market, reserves)
     bind_tokens(market, code, ("ATokenInstance", "VariableDebtTokenInstance"))
     _configure_emodes(market)
     return market

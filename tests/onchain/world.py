@@ -11,7 +11,6 @@ from eth_utils import to_checksum_address
 from . import artifacts
 from .deploy import TREASURY, Deployment
 from .evm import MAX, ZERO, Contract, Event, Evm
-from .listing import BY_SYMBOL
 from .rpc import Rpc
 
 LIQUIDATOR = to_checksum_address("0x000000000000000000000000000000000011D011")
@@ -117,6 +116,11 @@ class World:
         answers = self.market.oracle.call_many([("getAssetPrice", (address,)) for address in assets.values()])
         return dict(zip(assets, answers, strict=True))
 
+    def prices_by_address(self) -> dict[str, int]:
+        """The same, by lower-case address."""
+        addresses = {s: token.address for s, token in self.market.tokens.items()} | self.market.keys
+        return {addresses[symbol].lower(): price for symbol, price in self.prices().items()}
+
     def holdings(self, wallets: Sequence[str]) -> dict[str, dict[str, Holding]]:
         """Balances by wallet and symbol, from the data provider and the aTokens themselves."""
         pairs = [(wallet, symbol) for wallet in wallets for symbol in self.market.tokens]
@@ -159,10 +163,9 @@ class World:
 
     def fund_liquidator(self) -> None:
         """More than enough of every token, spendable by the pool."""
-        for symbol, token in self.market.tokens.items():
-            whole = PLENTY if BY_SYMBOL[symbol].decimals <= 18 else 10**12
-            self.give(LIQUIDATOR, symbol, whole * 10 ** BY_SYMBOL[symbol].decimals)
-            assert token.call("balanceOf", LIQUIDATOR) > 0
+        for reserve in self.market.reserves:
+            whole = PLENTY if reserve.decimals <= 18 else 10**12
+            self.give(LIQUIDATOR, reserve.symbol, whole * 10**reserve.decimals)
 
     def liquidate(self, wallet: str, collateral: str, debt: str, amount: int = MAX) -> Liquidated | Refusal:
         """Send `liquidationCall` for symbols; what its events say, or why it was refused."""
@@ -209,10 +212,13 @@ class World:
         code = "0x" + artifacts.ours()["BrokenFeed"].runtime
         self.rpc("anvil_setCode", self.market.feeds[symbol].address, code)
 
+    def now(self) -> int:
+        """The newest block's time, seconds."""
+        return int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
     def warp(self, seconds: int) -> None:
         """Move the clock and stop it again."""
-        now = int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-        self.rpc("evm_setNextBlockTimestamp", now + seconds)
+        self.rpc("evm_setNextBlockTimestamp", self.now() + seconds)
         self.rpc("evm_mine")
 
     @contextmanager

@@ -13,7 +13,6 @@ from .deploy import OWNER, Deployment, place_multicall
 from .deploy_v30 import deploy_v30
 from .deploy_v36 import deploy_v36
 from .evm import Evm
-from .listing import RESERVES
 from .positions import open_position, plans
 from .world import PROVIDER, Wallet, World
 
@@ -52,7 +51,7 @@ def populate(made: World, rng: random.Random) -> None:
 
 def lend(made: World) -> None:
     """Enough of everything that no liquidation fails for want of cash."""
-    for reserve in RESERVES:
+    for reserve in made.market.reserves:
         amount = LENT * 10**8 * 10**reserve.decimals // reserve.price
         made.supply(PROVIDER, reserve.symbol, amount if reserve.decimals <= 18 else amount // 3)
 
@@ -63,7 +62,7 @@ def keep_busy(made: World) -> None:
     cash = {symbol: token.call("balanceOf", atokens[symbol].address) for symbol, token in tokens.items()}
     for symbol in ("WETH", "WBTC", "USDC", "DAI", "wstETH"):
         made.supply(BORROWER, symbol, cash[symbol])
-    for reserve in RESERVES:
+    for reserve in made.market.reserves:
         if reserve.borrowable:
             made.borrow(BORROWER, reserve.symbol, cash[reserve.symbol] // 3)
 
@@ -71,5 +70,5 @@ def keep_busy(made: World) -> None:
 def pass_time(made: World, rng: random.Random, seconds: int) -> None:
     """Interest accrues; a few reserves are touched, so that every index has its own age."""
     made.warp(seconds)
-    for reserve in rng.sample(RESERVES, 4):
+    for reserve in rng.sample(made.market.reserves, 4):
         made.supply(PROVIDER, reserve.symbol, rng.randrange(10**5, 10**6))
