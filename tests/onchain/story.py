@@ -24,7 +24,7 @@ SYMBOLS = ("WETH", "WBTC", "USDC", "DAI", "USDT", "wstETH", "LINK", "AAVE", "weE
 
 STORY = (
     Plan("healthy", (("WETH", 30_000.0),), (("USDC", 1.0),), use=0.42),
-    Plan("near the edge", (("WBTC", 60_000.0),), (("USDT", 1.0),), use=0.999, boost=1.04),
+    Plan("near the edge", (("WBTC", 60_000.0),), (("USDT", 1.0),), use=0.999, boost=1.058),
     Plan("leveraged loop", (("wstETH", 240_000.0),), (("WETH", 1.0),), use=0.985, emode=1),
     Plan("toxic", (("LINK", 48_000.0),), (("USDC", 1.0),), use=0.999, boost=1.435),
     Plan("bad debt at -40%", (("WETH", 90_000.0), ("AAVE", 30_000.0)), (("USDC", 0.8), ("DAI", 0.2)), use=0.97),
