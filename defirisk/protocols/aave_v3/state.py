@@ -96,3 +96,8 @@ class AaveState:
     timestamp: int
     emode: EMode | None = None
     liquidations_allowed: bool | None = None
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """By slot: amount * price / scale is a value in base currency units."""
+        return tuple(10**token.decimals for token in self.tokens)
