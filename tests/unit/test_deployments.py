@@ -50,6 +50,12 @@ def checksummed(address: str) -> str:
     return "0x" + "".join(c.upper() if int(digest[i], 16) > 7 else c for i, c in enumerate(plain))
 
 
+def chains() -> dict[str, int]:
+    """Return chain names and ids as the chain room has them."""
+    with (PACKAGE / "chain" / "endpoints.toml").open("rb") as file:
+        return {chain["name"]: chain["chain_id"] for chain in tomllib.load(file)["chain"]}
+
+
 def known_names(deployment: dict[str, Any]) -> list[str]:
     """Return the name and the aliases of one deployment."""
     return [deployment["name"], *deployment.get("aliases", [])]
@@ -102,6 +108,12 @@ def test_name_is_protocol_chain_instance(deployment: dict[str, Any]) -> None:
 def test_chain_name_and_id_agree(deployment: dict[str, Any]) -> None:
     """One name, one id."""
     assert CHAIN_IDS[deployment["chain"]] == deployment["chain_id"]
+
+
+def test_every_chain_is_one_that_the_chain_room_knows() -> None:
+    """A deployment on a chain without a name to type could never be asked for."""
+    known = chains()
+    assert {d["chain"]: known.get(d["chain"]) for d in DEPLOYMENTS} == {d["chain"]: d["chain_id"] for d in DEPLOYMENTS}
 
 
 def test_names_and_aliases_are_unique() -> None:

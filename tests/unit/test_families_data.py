@@ -121,6 +121,14 @@ def test_every_chain_has_its_coin_and_one_wrapper_of_the_same_family(chain_id: i
     assert wrappers[0]["family"] == coin[0]["family"]
 
 
+def test_the_coin_is_named_as_the_chain_room_names_it() -> None:
+    """Both files say what a chain's own coin is called."""
+    with (PACKAGE / "chain" / "endpoints.toml").open("rb") as file:
+        coins = {chain["chain_id"]: chain["coin"] for chain in tomllib.load(file)["chain"]}
+    listed = {asset["chain_id"]: asset["symbol"] for asset in ASSETS if asset["address"] == NATIVE}
+    assert listed == {chain_id: coins.get(chain_id) for chain_id in listed}
+
+
 def test_a_listed_symbol_never_contradicts_its_hint() -> None:
     """Where a listed token's symbol is also a hint, both say the same family."""
     hints = {symbol: name for name, family in FAMILIES.items() for symbol in family["symbols"]}
