@@ -1,0 +1,137 @@
+"""The root command: finds the subcommands without importing them, and turns every error into one clear line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+
+from defirisk.cli.output import forget_stdout, say
+from defirisk.errors import DefiriskError
+
+COMMANDS: Final = {
+    "check": "Check wallets: health factor, thresholds, scenarios, who loses what.",
+    "demo": "Check the recording that ships with the package: no network, no key.",
+    "markets": "List the known deployments and their rules.",
+    "record": "Record what `check` reads, for offline replay.",
+}
+USAGE: Final = 2
+INCOMPLETE: Final = 3
+INTERRUPTED: Final = 130
+
+
+@dataclass
+class Session:
+    """What one run of the command line shares: whether tracebacks are wanted."""
+
+    verbose: bool = False
+
+
+class Root(click.Group):
+    """A group whose commands are imported when they run; their one-line helps are known without them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"defirisk.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+        """Run, and exit with the code that says what came of it."""
+        extra.pop("standalone_mode", None)
+        session = Session()
+        sys.exit(_guarded(session, lambda: super(Root, self).main(args, prog_name, standalone_mode=False, obj=session)))
+
+
+def _guarded(session: Session, run: Any) -> int:
+    """Run a command; every failure becomes a message on stderr and an exit code."""
+    try:
+        code = run()
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    except click.ClickException as problem:
+        problem.show()
+        return USAGE
+    except BrokenPipeError:
+        forget_stdout()
+        return 0
+    except DefiriskError as problem:
+        return report_error(problem, verbose=session.verbose)
+    except Exception as problem:  # noqa: BLE001 - the last line of defence: no traceback reaches a user unasked
+        return _unexpected(problem, verbose=session.verbose)
+    return code if isinstance(code, int) else 0
+
+
+def report_error(problem: DefiriskError, *, verbose: bool) -> int:
+    """``error[code]: message`` and the hint on stderr; the exit code of its kind."""
+    from defirisk.report.sanitize import clean  # noqa: PLC0415 - only when there is something to say
+
+    if verbose:
+        traceback.print_exception(problem)
+    say(f"error[{problem.code}]: {clean(problem.message)}")
+    if problem.hint:
+        say(f"hint: {clean(problem.hint)}")
+    return problem.exit_code
+
+
+def _unexpected(problem: Exception, *, verbose: bool) -> int:
+    from defirisk.report.sanitize import clean  # noqa: PLC0415 - only when there is something to say
+
+    if verbose:
+        traceback.print_exception(problem)
+    say(f"error[unexpected]: {type(problem).__name__}: {clean(str(problem))}")
+    say("hint: this is a defect of defirisk; run again with -v for the traceback and report it")
+    return INCOMPLETE
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        from importlib.metadata import version  # noqa: PLC0415 - 0.02 s
+
+        click.echo(f"defirisk {version('defirisk')}")
+        ctx.exit()
+
+
+def set_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    """Remember ``-v``, wherever on the line it stands."""
+    if value:
+        ctx.find_root().obj.verbose = True
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=set_verbose,
+    help="Show a traceback where something fails.",
+)
+def app() -> None:
+    """How close is a wallet to liquidation on Aave V3, and who loses what?
+
+    \b
+    Example, no network and no key needed:
+      defirisk demo
+    \b
+    A wallet on Ethereum, over the public endpoints:
+      defirisk check 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
+    """  # noqa: D301 - click reads the backspace

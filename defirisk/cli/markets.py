@@ -1,0 +1,24 @@
+"""``defirisk markets``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from defirisk.cli.options import output_options
+
+
+@click.command()
+@click.option("--chain", "chains", multiple=True, metavar="NAME", help="Only this chain, repeatable. Default: all.")
+@output_options
+def command(chains: tuple[str, ...], format_: str, output: Path | None, quiet: bool) -> int:  # noqa: ARG001
+    """List the known deployments: name, protocol, rules, chain, entry contract.
+
+    \b
+    Example:
+      defirisk markets --chain base --format json
+    """  # noqa: D301 - click reads the backspace
+    from defirisk.cli.flow import list_markets  # noqa: PLC0415 - nothing heavy for --help
+
+    return list_markets(chains, format_=format_, output=output)

@@ -1,0 +1,109 @@
+"""Integers as people read them: exact decimals with grouped thousands, never a float, never an exponent.
+
+What is cut is cut in a named direction, so that no figure looks safer than it is: a health factor is rounded down,
+a move that liquidates away from zero.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Context, Decimal, localcontext
+from typing import Final
+
+from defirisk.fixedpoint import WAD
+from defirisk.model import Unit
+
+NONE: Final = "-"
+_EXACT: Final = Context(prec=800)
+_DIGITS: Final = 6
+_SMALLEST_PLACES: Final = 18
+_HEALTH_SHOWN_TO: Final = 10**6 * WAD
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_DAY: Final = 86400
+
+
+def money(raw: int, unit: Unit) -> str:
+    """A value in unit base units: ``$12,345.67``, ``-$0.50``, ``1.25 ETH``; tiny ones with two digits that matter."""
+    if unit.symbol != "USD":
+        return f"{number(raw, unit.decimals)} {unit.symbol}"
+    text = number(abs(raw), unit.decimals, digits=2, fixed=2)
+    return f"-${text}" if raw < 0 else f"${text}"
+
+
+def price(raw: int, unit: Unit, rounding: str = ROUND_HALF_UP) -> str:
+    """A price in oracle units, to six digits and at least to the cent: ``$2,345.67``, ``$0.999871``."""
+    text = number(raw, unit.decimals, fixed=2, rounding=rounding)
+    return f"${text}" if unit.symbol == "USD" else f"{text} {unit.symbol}"
+
+
+def number(raw: int, decimals: int, *, digits: int = _DIGITS, fixed: int = 0, rounding: str = ROUND_HALF_UP) -> str:
+    """``raw / 10**decimals`` to ``digits`` significant digits; the whole part is never cut, ``fixed`` decimals stay."""
+    if raw == 0:
+        return f"{Decimal(0):.{fixed}f}"
+    with localcontext(_EXACT):
+        value = Decimal(raw).scaleb(-decimals)
+        places = max(fixed, digits - 1 - value.adjusted())
+        if value.adjusted() < -_SMALLEST_PLACES:
+            return f"{'-' if raw < 0 else ''}<0.{'0' * (_SMALLEST_PLACES - 1)}1"
+        return _grouped(value.quantize(Decimal(1).scaleb(-places), rounding=rounding), fixed)
+
+
+def percent(move: int) -> str:
+    """A move (wad) that is enough, away from zero: ``-12.35 %``, ``+0.0012 %``. Never ``-100 %`` for less than all."""
+    sign = "+" if move > 0 else ""
+    rounded = number(move, 16, digits=2, fixed=2, rounding=ROUND_UP)
+    if rounded == "-100.00" and move > -WAD:
+        rounded = number(move, 16, digits=_SMALLEST_PLACES, fixed=2, rounding=ROUND_DOWN)
+    return f"{sign}{rounded} %"
+
+
+def ratio(wad: int) -> str:
+    """A share (wad): ``82.5 %``."""
+    return f"{number(wad, 16)} %"
+
+
+def health(raw: int | None) -> str:
+    """A health factor (wad), cut down to four decimals so that below 1 never reads as 1; ``-`` without debt."""
+    if raw is None:
+        return NONE
+    if raw > _HEALTH_SHOWN_TO:
+        return "over 1,000,000"
+    if 0 < raw < 10**14:
+        return number(raw, 18, digits=2, rounding=ROUND_DOWN)
+    with localcontext(_EXACT):
+        return f"{Decimal(raw).scaleb(-18).quantize(Decimal('0.0001'), rounding=ROUND_DOWN):,f}"
+
+
+def age(seconds: int) -> str:
+    """``42 s``, ``3 min``, ``2 h 5 min``, ``3 days``; rounded down."""
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        return f"{_whole(seconds, _MINUTE)} min"
+    if seconds < _DAY:
+        return f"{_whole(seconds, _HOUR)} h {_whole(seconds % _HOUR, _MINUTE)} min"
+    days = _whole(seconds, _DAY)
+    return f"{days:,} day{'' if days == 1 else 's'}"
+
+
+def moment(timestamp: int) -> str:
+    """``2026-11-22 00:20:11 UTC``; the bare number where a chain's clock is beyond any calendar."""
+    try:
+        return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"second {timestamp}"
+
+
+def _whole(seconds: int, unit: int) -> int:
+    return divmod(seconds, unit)[0]
+
+
+def _grouped(value: Decimal, fixed: int) -> str:
+    """Grouped thousands; trailing zeros go, but ``fixed`` decimals stay."""
+    text = f"{value:,f}"
+    if "." not in text:
+        return text
+    whole, fraction = text.split(".")
+    fraction = fraction.rstrip("0").ljust(fixed, "0")
+    return f"{whole}.{fraction}" if fraction else whole

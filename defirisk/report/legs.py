@@ -1,0 +1,61 @@
+"""What several formats say of a position's assets: names, families, ages, causes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from defirisk.model import Collateral, Debt, Position, Token
+from defirisk.report.sanitize import clean, imitates, short_address, symbol
+
+if TYPE_CHECKING:
+    from defirisk.risk.engine import PositionAnalysis
+
+
+def family_of(analysis: PositionAnalysis, slot: int) -> str:
+    """The family that the asset of a price slot was taken to be in."""
+    return clean(analysis.families[slot].name)
+
+
+def legs_of(analysis: PositionAnalysis) -> tuple[Collateral | Debt, ...]:
+    """Everything supplied and owed; empty where the position could not be judged at all."""
+    return (*analysis.standing.collateral, *analysis.standing.debt) if analysis.standing else ()
+
+
+def names_of(tokens: Iterable[Token]) -> dict[str, str]:
+    """What to call each token, by address: its symbol, with the address where two tokens carry the same one."""
+    by_address = {token.address: symbol(token) for token in tokens}
+    often = Counter(by_address.values())
+    return {
+        address: name if often[name] == 1 else f"{name} ({short_address(address)})"
+        for address, name in by_address.items()
+    }
+
+
+def imitations(tokens: Iterable[Token]) -> list[str]:
+    """A sentence for each symbol that may imitate another token's, naming the address to go by."""
+    doubtful = {token.address: symbol(token) for token in tokens if imitates(token)}
+    return [
+        f"the symbol {name} is not plain ASCII and may imitate another token: go by its address {address}"
+        for address, name in doubtful.items()
+    ]
+
+
+def unpriced_message(position: Position) -> str:
+    """Which assets have no usable price, and why."""
+    causes = (f"{symbol(position.tokens[slot])}: {clean(cause)}" for slot, cause in sorted(position.unpriced.items()))
+    return "no usable price for " + "; ".join(causes)
+
+
+def price_ages(analysis: PositionAnalysis, timestamp: int) -> list[int]:
+    """How old the prices in use were at the block, in seconds; those that are known."""
+    slots = {leg.slot for leg in legs_of(analysis)}
+    times = (analysis.position.price_times[slot] for slot in sorted(slots))
+    return [max(0, timestamp - updated) for updated in times if updated is not None]
+
+
+def ages_unknown(analysis: PositionAnalysis) -> list[Token]:
+    """The assets whose oracle does not say when it was updated."""
+    legs = {leg.slot: leg.token for leg in legs_of(analysis)}
+    return [token for slot, token in legs.items() if analysis.position.price_times[slot] is None]

@@ -1,0 +1,76 @@
+"""The table for people: the answer first, at 80 columns, readable without colour."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from defirisk.report.check import Account, AccountStatus, Check, CheckSet
+from defirisk.report.sanitize import clean
+from defirisk.report.table.header import chain_title, header
+from defirisk.report.table.position import position_blocks
+from defirisk.report.table.style import HEADING, INDENT, WIDTH, Severity, console_for, marked, paragraph, piped_width
+
+__all__ = ["console_for", "piped_width", "render", "text"]
+
+
+def render(checks: Check | CheckSet, console: Console) -> None:
+    """Print a check, or several chains one after the other, on a console."""
+    for block in _blocks(checks):
+        console.print(block)
+
+
+def text(checks: Check | CheckSet, *, width: int = WIDTH) -> str:
+    """The table as plain text, without colour."""
+    stream = io.StringIO()
+    render(checks, console_for(stream, width=width, colour=False))
+    lines = stream.getvalue().splitlines()
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _blocks(checks: Check | CheckSet) -> Iterator[RenderableType]:
+    if isinstance(checks, Check):
+        yield from _check(checks)
+        return
+    for index, check in enumerate(checks.checks):
+        yield from [Text("")] if index else []
+        yield from _check(check)
+    for failure in checks.failures:
+        yield Text("")
+        yield marked(Severity.DANGER, f"{clean(failure.chain)} COULD NOT BE READ: {clean(failure.message)}")
+
+
+def _check(check: Check) -> Iterator[RenderableType]:
+    yield from header(check)
+    for account in check.accounts:
+        yield Text("")
+        yield Group(*_account(account, check))
+
+
+def _account(account: Account, check: Check) -> Iterator[RenderableType]:
+    yield _title(account)
+    for warning in account.warnings:
+        yield marked(Severity.CAUTION, f"WARNING {clean(warning.text)}")
+    for failure in account.failures:
+        yield marked(
+            Severity.DANGER, f"{clean(failure.market)} COULD NOT BE READ: {clean(failure.message)} [{failure.code}]"
+        )
+    if account.status is AccountStatus.NO_POSITION:
+        asked = ", ".join(clean(name) for name in check.markets) or f"any market of {chain_title(check)}"
+        yield paragraph(f"No position in {asked}.")
+    for analysis in account.positions:
+        yield Padding(_stacked(position_blocks(analysis, check.timestamp)), (0, 0, 0, INDENT))
+
+
+def _title(account: Account) -> Text:
+    name = f" ({clean(account.name)})" if account.name else ""
+    label = f": {clean(account.label)}" if account.label else ""
+    return Text(f"{account.address}{name}{label}", style=HEADING, overflow="fold")
+
+
+def _stacked(blocks: Iterable[RenderableType]) -> Group:
+    return Group(*blocks)

@@ -1,0 +1,153 @@
+"""One position: the verdict, its health beside the contract's, what is supplied and owed, what was assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from defirisk.model import Collateral, Debt, Position, PositionStatus, Standing
+from defirisk.report.check import differs, position_warnings
+from defirisk.report.figures import NONE, age, health, money, number, price, ratio
+from defirisk.report.legs import ages_unknown, family_of, imitations, legs_of, names_of, unpriced_message
+from defirisk.report.sanitize import clean, symbol
+from defirisk.report.table.scenarios import scenarios
+from defirisk.report.table.style import HEADING, Severity, columns, marked, paragraph
+from defirisk.report.table.thresholds import thresholds
+
+if TYPE_CHECKING:
+    from defirisk.risk.engine import PositionAnalysis
+
+_NEAR: Final = 11 * 10**17
+"""A health factor below 1.1 is marked as near."""
+
+
+def position_blocks(analysis: PositionAnalysis, timestamp: int) -> Iterator[RenderableType]:
+    """Everything about one position, the answer first."""
+    position = analysis.position
+    yield Text(f"{clean(position.market.name)} (rules {clean(position.market.rules)})", style=HEADING)
+    yield from _verdict(analysis)
+    yield from _warnings(position)
+    if position.status is PositionStatus.OK and analysis.standing:
+        yield from _health(position, analysis.standing)
+    yield from _legs(analysis, timestamp)
+    yield from _families(analysis)
+    yield from thresholds(analysis)
+    yield from scenarios(analysis)
+
+
+def severity_of(analysis: PositionAnalysis) -> Severity:
+    """How loudly the verdict is said: by what is true today, then by what the scenarios do."""
+    standing = analysis.standing
+    if analysis.position.status is not PositionStatus.OK or standing is None or standing.liquidatable:
+        return Severity.DANGER
+    if any(outcome.loss_value for outcome in analysis.outcomes):
+        return Severity.CAUTION
+    near = standing.health_factor is not None and standing.health_factor < _NEAR
+    return Severity.CAUTION if near else Severity.GOOD
+
+
+def _verdict(analysis: PositionAnalysis) -> Iterator[RenderableType]:
+    if analysis.position.status is PositionStatus.UNPRICED:
+        text = f"NOT JUDGED: {unpriced_message(analysis.position)}. Nothing below says how safe this position is."
+        yield marked(Severity.DANGER, text)
+    elif analysis.verdict:
+        yield marked(severity_of(analysis), clean(analysis.verdict.text, 1000))
+
+
+def _warnings(position: Position) -> Iterator[RenderableType]:
+    for warning in position_warnings(position):
+        loud = Severity.DANGER if warning.code == "contract-mismatch" else Severity.CAUTION
+        yield marked(loud, f"WARNING {clean(warning.text)}")
+
+
+def _health(position: Position, standing: Standing) -> Iterator[RenderableType]:
+    unit = position.market.unit
+    if not standing.debt:
+        yield paragraph("Health factor: none, nothing is owed. " + beside(position))
+    else:
+        yield paragraph(f"Health factor {health(standing.health_factor)} (below 1: liquidatable). {beside(position)}")
+    counted, owed = money(standing.collateral_value, unit), money(standing.debt_value, unit)
+    yield paragraph(f"Collateral that counts {counted}, debt {owed}.")
+
+
+def beside(position: Position) -> str:
+    """What the contract itself says at this block, and whether that is what we find from the same numbers."""
+    theirs = position.contract
+    if differs(position):
+        return "THE CONTRACT SAYS OTHERWISE, see the warning."
+    if theirs.has_health_factor:
+        said = "none" if theirs.health_factor is None else health(theirs.health_factor)
+        return f"The contract itself says {said}: equal to the last digit."
+    if theirs.liquidatable is not None:
+        return f"The contract itself says {'liquidatable' if theirs.liquidatable else 'not liquidatable'}: as we do."
+    return "The contract has no figure of its own to compare."
+
+
+def _legs(analysis: PositionAnalysis, timestamp: int) -> Iterator[RenderableType]:
+    standing = analysis.standing
+    if standing is None:
+        return
+    names = names_of(leg.token for leg in legs_of(analysis))
+    if standing.collateral:
+        rows = [_collateral_row(leg, analysis, names[leg.token.address], timestamp) for leg in standing.collateral]
+        yield Text("")
+        yield columns(("Supplied", "Amount", "Price", "Age", "Value", "Liq. at", "Bonus"), rows)
+    if standing.debt:
+        owed = [
+            (names[leg.token.address], number(leg.amount, leg.token.decimals), *_priced(leg, analysis, timestamp))
+            for leg in standing.debt
+        ]
+        yield Text("")
+        yield columns(("Owed", "Amount", "Price", "Age", "Value"), owed)
+    yield from _notes(analysis)
+
+
+def _collateral_row(leg: Collateral, analysis: PositionAnalysis, name: str, timestamp: int) -> tuple[str, ...]:
+    """ "Liq. at" is the liquidation threshold: the share of the value that still secures debt."""
+    amount = number(leg.amount, leg.token.decimals)
+    secures = ratio(leg.liquidation_threshold) if leg.counts else "no"
+    bonus = leg.liquidation_bonus if leg.liquidation_bonus is not None else leg.liquidation_penalty
+    paid = NONE if bonus is None or not leg.counts else ratio(bonus)
+    return (name, amount, *_priced(leg, analysis, timestamp), secures, paid)
+
+
+def _priced(leg: Collateral | Debt, analysis: PositionAnalysis, timestamp: int) -> tuple[str, str, str]:
+    """Price, its age at the block, and value; words where there is no usable price."""
+    position, unit = analysis.position, analysis.position.market.unit
+    if leg.slot in position.unpriced:
+        return ("NO PRICE", NONE, "UNKNOWN")
+    updated = position.price_times[leg.slot]
+    old = "unknown" if updated is None else age(max(0, timestamp - updated))
+    return (price(leg.price, unit), old, money(leg.value, unit))
+
+
+def _notes(analysis: PositionAnalysis) -> Iterator[RenderableType]:
+    standing = analysis.standing
+    legs = legs_of(analysis)
+    idle = [symbol(leg.token) for leg in standing.collateral if not leg.counts] if standing else []
+    if idle:
+        yield paragraph(f"Not counted as collateral and not seizable: {', '.join(idle)}.")
+    silent = [symbol(token) for token in ages_unknown(analysis)]
+    if silent:
+        yield paragraph(f"The oracle does not say when these prices were updated: {', '.join(silent)}.")
+    for sentence in imitations(leg.token for leg in legs):
+        yield marked(Severity.CAUTION, f"WARNING {sentence}")
+
+
+def _families(analysis: PositionAnalysis) -> Iterator[RenderableType]:
+    """Which asset was taken to move with which; nobody should have to guess what ``--drop`` moved."""
+    legs = legs_of(analysis)
+    if not legs:
+        return
+    names = names_of(leg.token for leg in legs)
+    members: dict[str, list[str]] = {}
+    for leg in sorted(legs, key=lambda leg: leg.slot):
+        kind = "stable" if analysis.families[leg.slot].stable else "volatile"
+        listed = members.setdefault(f"{family_of(analysis, leg.slot)} ({kind})", [])
+        if names[leg.token.address] not in listed:
+            listed.append(names[leg.token.address])
+    said = "; ".join(f"{family}: {', '.join(tokens)}" for family, tokens in members.items())
+    yield paragraph(f"Families assumed: {said}. Change one with --family SYMBOL=FAMILY.")
