@@ -56,10 +56,28 @@ def generated(rng: random.Random) -> Iterator[Plan]:
         debts = rng.sample([s for s in BORROWABLE if s not in collateral], owed)
         total = 10 ** rng.uniform(2.5, 6)
         basket = _basket(rng, collateral, total)
-        yield Plan(kind, basket, _shares(rng, debts), rng.uniform(0.6, 0.99), rng.uniform(1.0, 1.06))
+        yield Plan(kind, basket, _shares(rng, debts), rng.uniform(0.75, 0.995), rng.uniform(1.0, 1.06))
     for _ in range(4):  # the size where the dust and close-factor rules of 3.3 and later bite
         pair = rng.sample([s for s in COLLATERAL if s in BORROWABLE], 2)
         yield Plan("small", ((pair[0], rng.uniform(1500, 6500)),), ((pair[1], 1.0),), 0.97, rng.uniform(1.0, 1.05))
+    for number in range(10):  # near the line, and what half of the total would leave of one side is dust
+        pair = rng.sample([s for s in COLLATERAL if s in BORROWABLE], 3)
+        several = _basket(rng, pair[:2], rng.uniform(2600, 5600))
+        if number % 2:
+            yield Plan("dusty", several, ((pair[2], 1.0),), 0.999, _to_the_line(pair[:2]))
+        else:
+            yield Plan(
+                "dusty", ((pair[0], rng.uniform(2700, 5200)),), _shares(rng, pair[1:]), 0.999, _to_the_line(pair[:1])
+            )
+    for _ in range(2):
+        names = rng.sample(COLLATERAL, 5)
+        debts = rng.sample([s for s in BORROWABLE if s not in names], 3)
+        yield Plan("wide", _basket(rng, names, rng.uniform(9e3, 9e4)), _shares(rng, debts), 0.99, 1.05)
+
+
+def _to_the_line(names: Sequence[str]) -> float:
+    """How far feeds must rise for a full borrow to end about one percent above liquidation."""
+    return min(BY_SYMBOL[name].threshold / BY_SYMBOL[name].ltv for name in names) * 0.99
 
 
 def edges() -> Iterator[Plan]:
@@ -87,6 +105,8 @@ def corners() -> Iterator[Plan]:
     yield Plan("dust", units=(("USDC", 301),), owes=(("DAI", 3 * 10**13), ("LONG", 10**22)), boost=1.01)
     yield Plan("dust", units=(("WBTC", 19),), owes=(("USDC", 5000), ("USDT", 310)))
     yield Plan("dust", units=(("WETH", 7 * 10**9),), owes=(("DAI", 11),))
+    yield Plan("dust", units=(("WETH", 52 * 10**10),), owes=(("WBTC", 1),))
+    yield Plan("dust", units=(("LINK", 300 * 10**9),), owes=(("USDC", 1),))
     yield Plan("crumb", (("WETH", 250000.0),), (("DAI", 0.8), ("USDT", 0.2)), 0.99, units=(("DAI", 90),))
     yield Plan("crumb", (("WBTC", 9000.0),), (("USDC", 0.7), ("LINK", 0.3)), 0.99, 1.06, units=(("LINK", 3),))
     yield Plan("crumb", units=(("wstETH", 32_057_769), ("LINK", 5 * 10**16)), owes=(("USDT", 400000),), boost=1.01)

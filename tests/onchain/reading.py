@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from defirisk.chain.calls import Chain
 from defirisk.model import Position, Standing
-from defirisk.protocols.aave_v3 import PROTOCOL
+
+try:
+    from defirisk.protocols.aave_v3 import PROTOCOL
+except ImportError:
+    PROTOCOL = None
 from defirisk.protocols.interface import Deployment, MarketReading
 
 from .local_chain import LocalChain
@@ -25,9 +30,13 @@ class Reading:
 
 def read(world: World, wallets: list[str] | None = None) -> Reading:
     """Ask our reader for the wallets (all of the world's by default) at the newest block."""
+    return asyncio.run(read_by(LocalChain(world.rpc), world, wallets))
+
+
+async def read_by(chain: Chain, world: World, wallets: list[str] | None = None) -> Reading:
+    """The same through any chain: a client, a recorder, a recording."""
     asked = wallets if wallets is not None else world.addresses
-    deployment = Deployment("local", "aave-v3", "local", 31337, world.entry)
-    market = asyncio.run(PROTOCOL.reader.read(LocalChain(world.rpc), deployment, asked))
+    market = await PROTOCOL.reader.read(chain, deployment(world), asked)
     found: dict[str, Position] = {}
     for wallet, position in zip(asked, market.positions, strict=True):
         if isinstance(position, BaseException):
@@ -35,6 +44,10 @@ def read(world: World, wallets: list[str] | None = None) -> Reading:
         if position is not None:
             found[wallet] = position
     return Reading(market, found)
+
+
+def deployment(world: World) -> Deployment:
+    return Deployment("local", "aave-v3", "local", 31337, world.entry)
 
 
 def state_at(position: Position, by_address: Mapping[str, int]) -> tuple[Any, Standing]:

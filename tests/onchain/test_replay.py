@@ -42,7 +42,7 @@ def test_the_worst_case_order_is_one_that_the_contract_accepts(chain: World, rea
     for name in ("volatile -40%", "LINK -70%", "random 5"):
         with chain.shock(shocks(chain.prices())[name]):
             for scene in liquidatable_scenes(chain, reading, name):
-                if scene.kind in {"many-many", "many-one", "one-many", "toxic", "small", "crumb"}:
+                if scene.kind in {"many-many", "many-one", "one-many", "toxic", "small", "dusty", "crumb", "wide"}:
                     searches.add(follow(scene, "worst-case", tally).search)
     assert searches == {"exhaustive", "greedy"}
     assert tally.met["step"] > 30
@@ -66,11 +66,10 @@ def check_coverage(chain: World, tally: Tally) -> None:
     assert tally.met["fee"] > 100, tally
     assert tally.endings["healthy"] > 50, tally
     assert tally.endings["nothing-to-seize"] > 50, tally
-    assert tally.endings["rules"] > 0, tally
     if chain.market.rules == "3.6":
         assert tally.met["deficit"] > 50, tally
-        assert tally.met["deficit in several reserves"] > 5, tally
-        assert tally.met["reduced amount"] > 5, tally
-        assert tally.met["next pair"] > 0, tally
+        assert tally.met["deficit in several reserves"] > 20, tally
+        assert tally.met["reduced amount"] > 8, tally
     else:
         assert tally.met["deficit"] == 0, tally
+        assert tally.endings["rules"] > 0, tally

@@ -49,6 +49,14 @@ contract Batch {
     return block.chainid;
   }
 
+  function getLastBlockHash() external view returns (bytes32) {
+    return blockhash(block.number - 1);
+  }
+
+  function getBlockHash(uint256 number) external view returns (bytes32) {
+    return blockhash(number);
+  }
+
   function getEthBalance(address who) external view returns (uint256) {
     return who.balance;
   }
