@@ -11,7 +11,7 @@ from typing import Any
 from defirisk.fixedpoint import UINT256_MAX
 from defirisk.model import Collateral, Debt, Standing, Token
 from defirisk.protocols.aave_v3.rules import AaveV3Rules, rules_named
-from defirisk.protocols.aave_v3.state import AaveState, EMode, Holding, Reserve
+from defirisk.protocols.aave_v3.state import AaveState, EMode, Holding, PriceSource, Reserve, state_of
 from defirisk.protocols.interface import Pair, Refused, Step
 
 DATA = Path(__file__).parent / "data"
@@ -72,8 +72,8 @@ class Recording:
             isolation_total_debt=int(raw["isolation_total_debt"]),
         )
 
-    def emode(self, number: str, slot: int) -> EMode | None:
-        """A category; ``slot`` is where its price source stands if it has one."""
+    def emode(self, number: str) -> EMode | None:
+        """A category, ``None`` for category 0."""
         if number == "0":
             return None
         raw = self.data["emodes"][number]
@@ -83,7 +83,6 @@ class Recording:
             liquidation_threshold=int(raw["liquidation_threshold"]),
             liquidation_bonus=int(raw["liquidation_bonus"]),
             label=raw["label"],
-            price_slot=slot if raw.get("price_source", NO_SOURCE) != NO_SOURCE else None,
             collateral_bitmap=int(raw.get("collateral_bitmap", "0")),
             borrowable_bitmap=int(raw.get("borrowable_bitmap", "0")),
             ltvzero_bitmap=int(raw.get("ltvzero_bitmap", "0")),
@@ -95,14 +94,18 @@ class Recording:
         position = self.data["positions"][wallet]
         named = sorted(position["reserves"].items(), key=lambda item: int(self.data["reserves"][item[0]]["id"]))
         holdings = tuple(self._holding(name, held, name in shock["paused"]) for name, held in named)
-        prices = [int(shock["oracle_prices"][name]) for name, _ in named]
-        tokens = [holding.reserve.token for holding in holdings]
-        emode = self.emode(position["emode"], len(holdings))
-        if emode is not None and emode.price_slot is not None:
-            raw = self.data["emodes"][position["emode"]]
-            prices.append(int(shock["source_prices"][raw["price_key"]]))
-            tokens.append(Token(raw["price_source"], raw["price_key"], 8))
-        return AaveState(holdings, tuple(tokens), tuple(prices), self.now, emode)
+        prices = tuple(int(shock["oracle_prices"][name]) for name, _ in named)
+        emode, source = self.emode(position["emode"]), self.source(position["emode"], shock)
+        return state_of(holdings, prices, self.now, emode=emode, source=source)
+
+    def source(self, number: str, shock: Json) -> PriceSource | None:
+        """A category's price source under a shock."""
+        raw = self.data["emodes"].get(number, {})
+        if raw.get("price_source", NO_SOURCE) == NO_SOURCE:
+            return None
+        return PriceSource(
+            Token(raw["price_source"], raw["price_key"], 8), int(shock["source_prices"][raw["price_key"]])
+        )
 
     def _holding(self, name: str, held: Json, paused: bool) -> Holding:
         return Holding(
@@ -158,14 +161,15 @@ class Liquidator:
 
     def _name(self, slot: int | None) -> str:
         assert slot is not None
-        return self.state.holdings[slot].reserve.token.symbol
+        return self.state.holdings[self.state.index_at(slot)].reserve.token.symbol
 
     def _advance(self, pair: Pair, step: Step) -> None:
         assert pair.collateral is not None
-        before, after = self.state.holdings[pair.collateral], step.state.holdings[pair.collateral]
+        index = self.state.index_at(pair.collateral)
+        before, after = self.state.holdings[index], step.state.holdings[index]
         standing = self.rules.standing(step.state)
         seized = step.seized[0]
-        owed = self.rules.debt_of(self.state.holdings[pair.debt])
+        owed = self.rules.debt_of(self.state.holdings[self.state.index_at(pair.debt)])
         shares = self.rules.revision.burn_supply(seized.amount, before.reserve.liquidity_index)
         record = {
             "collateral": self._name(pair.collateral),

@@ -53,6 +53,14 @@ class AccountData(NamedTuple):
     health_factor: int
 
 
+class Price(NamedTuple):
+    """What values a holding: the ``slot`` and its ``price``, oracle units for ``unit`` token base units."""
+
+    slot: int
+    price: int
+    unit: int
+
+
 class Weighed(NamedTuple):
     """Counted collateral: ``values`` base currency, ``thresholds`` and ``ltvs`` bps, side by side."""
 
@@ -97,15 +105,6 @@ def _capped_terms(state: AaveState, holding: Holding, in_category: bool) -> Term
 
 def _in_bitmap(state: AaveState, reserve: Reserve) -> bool:
     return state.emode is not None and bool(state.emode.collateral_bitmap >> reserve.id & 1)
-
-
-def price_of(state: AaveState, slot: int) -> int:
-    """The price by which account data values a holding: its own, or its category's source (3.0, 3.1)."""
-    emode = state.emode
-    if emode is not None and emode.price_slot is not None:
-        if state.holdings[slot].reserve.emode_category == emode.id:
-            return state.prices[emode.price_slot]
-    return state.prices[slot]
 
 
 def averaged_health(weighed: Weighed, total: int, debt: int) -> int:
@@ -158,16 +157,16 @@ def _judge(revision: Revision, state: AaveState) -> tuple[Standing, Weighed]:
     owed: list[Debt] = []
     weighed = Weighed([], [], [])
     debt_value = 0
-    for slot, holding in enumerate(state.holdings):
-        price = price_of(state, slot)
-        unit = state.scales[slot]
+    for index, holding in enumerate(state.holdings):
+        slot = state.slot_of(index)
+        price = Price(slot, state.prices[slot], 10**holding.reserve.token.decimals)
         amount = supply_of(revision, holding)
         if amount > 0:
-            supplied.append(_collateral(revision, state, slot, amount, price, unit, weighed))
+            supplied.append(_collateral(holding, revision.terms(state, holding), amount, price, weighed))
         amount = debt_of(revision, holding)
         if amount > 0:
-            value = revision.debt_value(amount, price, unit)
-            owed.append(Debt(holding.reserve.token, slot, amount, price, value))
+            value = revision.debt_value(amount, price.price, price.unit)
+            owed.append(Debt(holding.reserve.token, slot, amount, price.price, value))
             debt_value += value if holding.borrowing else 0
     total = sum(weighed.values)
     health = None if debt_value == 0 else revision.health(weighed, total, debt_value)
@@ -175,21 +174,17 @@ def _judge(revision: Revision, state: AaveState) -> tuple[Standing, Weighed]:
     return Standing(health, below, total, debt_value, tuple(supplied), tuple(owed)), weighed
 
 
-def _collateral(
-    revision: Revision, state: AaveState, slot: int, amount: int, price: int, unit: int, weighed: Weighed
-) -> Collateral:
-    holding = state.holdings[slot]
-    terms = revision.terms(state, holding)
-    value = mul_div_down(amount, price, unit)
+def _collateral(holding: Holding, terms: Terms, amount: int, price: Price, weighed: Weighed) -> Collateral:
+    value = mul_div_down(amount, price.price, price.unit)
     if terms.counts:
         weighed.values.append(value)
         weighed.thresholds.append(terms.threshold)
         weighed.ltvs.append(terms.ltv)
     return Collateral(
         token=holding.reserve.token,
-        slot=slot,
+        slot=price.slot,
         amount=amount,
-        price=price,
+        price=price.price,
         value=value,
         counts=terms.counts,
         liquidation_threshold=terms.threshold * BPS_IN_WAD,

@@ -25,9 +25,10 @@ from defirisk.fixedpoint import (
     ray_mul_half_up,
     ray_mul_up,
 )
-from defirisk.protocols.aave_v3 import account, interest, liquidation
+from defirisk.protocols.aave_v3 import account, amounts, interest, liquidation
 from defirisk.protocols.aave_v3.account import Terms, Weighed
-from defirisk.protocols.aave_v3.liquidation import Amounts, Call, Emptied
+from defirisk.protocols.aave_v3.amounts import Amounts, Call
+from defirisk.protocols.aave_v3.liquidation import Emptied
 from defirisk.protocols.aave_v3.state import AaveState, Holding
 
 Rounded = Callable[[int, int], int]
@@ -126,14 +127,14 @@ V3_0: Final = Revision(
     health=account.averaged_health,
     truncates_average=True,
     borrowable=percent_mul_half_up,
-    close_factor=liquidation.half_of_the_reserve,
+    close_factor=amounts.half_of_the_reserve,
     with_bonus=percent_mul_half_up,
-    base_within=liquidation.base_within_half_up,
+    base_within=amounts.base_within_half_up,
     without_bonus=percent_div_half_up,
     principal=percent_div_half_up,
     fee=percent_mul_half_up,
     dust=False,
-    least_worth=liquidation.least_worth_down,
+    least_worth=amounts.least_worth_down,
     emptied=liquidation.emptied_by_amount,
     deficit=False,
     asks_sentinel=True,
@@ -145,7 +146,7 @@ V3_2: Final = replace(V3_1, name="3.2", terms=account.bitmap_terms)
 V3_3: Final = replace(
     V3_2,
     name="3.3",
-    close_factor=liquidation.half_of_the_total,
+    close_factor=amounts.half_of_the_total,
     dust=True,
     deficit=True,
     isolated=liquidation.isolated_by_ceiling,
@@ -159,7 +160,7 @@ V3_5: Final = replace(
     burn_supply=ray_div_up,
     burn_debt=ray_div_down,
     debt_value=mul_div_up,
-    least_worth=liquidation.least_worth_up,
+    least_worth=amounts.least_worth_up,
     health=account.exact_health,
     truncates_average=False,
     borrowable=percent_mul_down,
@@ -170,7 +171,7 @@ V3_7: Final = replace(
     V3_6,
     name="3.7",
     with_bonus=percent_mul_down,
-    base_within=liquidation.base_within_down,
+    base_within=amounts.base_within_down,
     principal=percent_div_down,
     fee=percent_mul_up,
     emptied=liquidation.emptied_by_shares,

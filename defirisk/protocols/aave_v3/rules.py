@@ -15,7 +15,7 @@ from defirisk.protocols.aave_v3 import interest
 from defirisk.protocols.aave_v3.account import BPS_IN_WAD, AccountData, account_data, debt_of, judge, supply_of
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
 from defirisk.protocols.aave_v3.revisions import POOL_REVISIONS, REVISIONS, UNVERIFIED_POOL_REVISIONS, Revision
-from defirisk.protocols.aave_v3.state import AaveState, Holding
+from defirisk.protocols.aave_v3.state import AaveState, EMode, Holding
 from defirisk.protocols.interface import Pair, Slack, Step
 
 
@@ -24,6 +24,15 @@ class Indices(NamedTuple):
 
     liquidity: int
     variable_borrow: int
+
+
+def _priced_at(state: AaveState, emode: EMode) -> tuple[int, ...]:
+    """By slot, the slot of the price that values it: the category's source for its members (3.0, 3.1)."""
+    source = len(state.tokens) - 1 if emode.price_slot is None else emode.price_slot
+    return tuple(
+        source if slot == source or state.holdings[slot].reserve.emode_category == emode.id else slot
+        for slot in range(len(state.tokens))
+    )
 
 
 class AaveV3Rules:
@@ -41,7 +50,15 @@ class AaveV3Rules:
 
     def reprice(self, state: AaveState, prices: tuple[int, ...]) -> AaveState:
         """The same holdings at other oracle prices (by slot, oracle units)."""
-        return AaveState(state.holdings, state.tokens, prices, state.timestamp, state.emode, state.liquidations_allowed)
+        return AaveState(
+            state.holdings,
+            state.tokens,
+            prices,
+            state.timestamp,
+            state.emode,
+            state.liquidations_allowed,
+            state.valued_by,
+        )
 
     def standing(self, state: AaveState) -> Standing:
         """``GenericLogic.calculateUserAccountData`` with each leg; values in base currency, health wad."""
@@ -66,7 +83,7 @@ class AaveV3Rules:
         """The seized collateral's isolated debt after a step, from ``counter`` before it; USD with 2 decimals."""
         return isolated_debt_after(self.revision, step, counter)
 
-    def health_slack(self, state: AaveState, standing: Standing) -> Slack:  # noqa: ARG002 - the shared signature
+    def health_slack(self, state: AaveState, standing: Standing) -> Slack:
         """How far rounding may move the health decision, at any price.
 
         Write x for a counted leg's exact value, V = floor(x) > x - 1 for the contract's, t for its threshold, y and Y
@@ -81,7 +98,9 @@ class AaveV3Rules:
         """
         thresholds = [leg.liquidation_threshold for leg in standing.collateral if leg.counts]
         cut = BPS_IN_WAD if self.revision.truncates_average and len(set(thresholds)) > 1 else 0
-        return Slack(threshold=cut, value=div_up(sum(thresholds), WAD) + len(standing.debt) + 1)
+        has_source = state.emode is not None and state.emode.price_slot is not None
+        value = div_up(sum(thresholds), WAD) + len(standing.debt) + 1
+        return Slack(threshold=cut, value=value, conserves=not has_source)
 
     def borne_by(self, state: AaveState, losses: Sequence[Amount]) -> tuple[Borne, ...]:  # noqa: ARG002
         """From 3.3 on the reserve books a deficit; before, the debt stands unpaid and its suppliers bear it."""

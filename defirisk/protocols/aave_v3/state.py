@@ -7,7 +7,7 @@ liquidation grace period asks for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from defirisk.model import Token
 
@@ -46,8 +46,9 @@ class EMode:
     """The eMode category that the owner is in (``DataTypes.EModeCategory``); never category 0.
 
     ``ltv``, ``liquidation_threshold`` bps; ``liquidation_bonus`` bps with the principal in it. ``price_slot`` is the
-    slot of the category's own price source (3.0, 3.1), ``None`` where it has none. The bitmaps are by reserve id:
-    ``collateral_bitmap`` and ``borrowable_bitmap`` from 3.2 on, ``ltvzero_bitmap`` from 3.6 on; ``isolated`` from 3.7.
+    first slot of the category's own price source (3.0, 3.1), ``None`` where it has none; :func:`state_of` sets it.
+    The bitmaps are by reserve id: ``collateral_bitmap`` and ``borrowable_bitmap`` from 3.2 on, ``ltvzero_bitmap`` from
+    3.6 on; ``isolated`` from 3.7.
     """
 
     id: int
@@ -81,11 +82,12 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class AaveState:
-    """One owner in one market.
+    """One owner in one market; made by :func:`state_of`.
 
     ``holdings`` are the reserves that this owner supplies or owes, in order of reserve id. ``tokens`` and ``prices``
-    (oracle units) are by slot: slot i is ``holdings[i]``; where the owner's eMode has a price source of its own (3.0,
-    3.1), one more slot at the end is that source, its pseudo token carrying the address of the key in the oracle.
+    (oracle units) are by slot: slot i is ``holdings[i]``'s own. Where the owner's eMode has a price source of its own
+    (3.0, 3.1), more slots follow: one for each holding of the category, with the pseudo token of the source in the
+    holding's decimals; ``valued_by`` then names, by holding, the slot that values it (empty: each its own).
     ``emode`` is ``None`` outside eMode. ``timestamp`` seconds, of the block. ``liquidations_allowed`` is what the
     price oracle sentinel answers, ``None`` where the market has no sentinel or the revision does not ask it (3.7).
     """
@@ -96,8 +98,56 @@ class AaveState:
     timestamp: int
     emode: EMode | None = None
     liquidations_allowed: bool | None = None
+    valued_by: tuple[int, ...] = ()
 
     @property
     def scales(self) -> tuple[int, ...]:
         """By slot: amount * price / scale is a value in base currency units."""
         return tuple(10**token.decimals for token in self.tokens)
+
+    def slot_of(self, index: int) -> int:
+        """The slot of the price that values ``holdings[index]``."""
+        return self.valued_by[index] if self.valued_by else index
+
+    def index_at(self, slot: int) -> int:
+        """The holding that a slot belongs to: its own, or the one that it values."""
+        return slot if slot < len(self.holdings) else self.valued_by.index(slot)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSource:
+    """An eMode category's own price source (3.0, 3.1): ``token`` is a pseudo token with the address of the source's
+    key in the oracle, ``price`` oracle units.
+    """
+
+    token: Token
+    price: int
+
+
+def state_of(
+    holdings: tuple[Holding, ...],
+    prices: tuple[int, ...],
+    timestamp: int,
+    *,
+    emode: EMode | None = None,
+    source: PriceSource | None = None,
+    liquidations_allowed: bool | None = None,
+) -> AaveState:
+    """A state from holdings in order of reserve id, their assets' own prices, and the eMode's ``source`` if any."""
+    tokens = tuple(holding.reserve.token for holding in holdings)
+    if emode is None or source is None:
+        return AaveState(holdings, tokens, prices, timestamp, emode, liquidations_allowed)
+    served = [index for index, holding in enumerate(holdings) if holding.reserve.emode_category == emode.id]
+    valued_by = list(range(len(holdings)))
+    for slot, index in enumerate(served, start=len(holdings)):
+        valued_by[index] = slot
+    decimals = [tokens[index].decimals for index in served] or [source.token.decimals]
+    return AaveState(
+        holdings=holdings,
+        tokens=tokens + tuple(replace(source.token, decimals=each) for each in decimals),
+        prices=prices + (source.price,) * len(decimals),
+        timestamp=timestamp,
+        emode=replace(emode, price_slot=len(holdings)),
+        liquidations_allowed=liquidations_allowed,
+        valued_by=tuple(valued_by),
+    )
