@@ -6,6 +6,7 @@
     |  |- NameNotFound                     an ENS name that resolves to nothing
     |  |- UnknownChain, UnknownMarket, UnknownAsset, UnknownScenario, UnknownLiquidator
     |  |- NotAMarket                       a contract that is not what --market says it is
+    |  |  `- NotDeployed                   nothing answers there at that block
     |  |- WrongChain                       an endpoint or recording of another chain than --chain
     |  |- BadMove                          a price move that cannot be, such as a fall over 100 %
     |  |- BadFile                          a scenario or policy file that does not parse
@@ -21,6 +22,7 @@
        |  |- DigestMismatch                edited after it was recorded
        |  `- MissingCall                   a call that the recording does not hold
        `- ContractMismatch                 our figure differs from the contract's where that is fatal
+          `- NonstandardDebtToken          a debt token that does not count as its family does
 
 Each class has a stable ``code``; each instance a message for people and, where there is one, a
 ``hint`` that says what to do. No message ever holds more of an endpoint's URL than its host.
@@ -109,6 +111,12 @@ class NotAMarket(InputError):
     """A contract that does not answer as the protocol named in ``--market PROTOCOL@0x...`` would."""
 
     code = "not-a-market"
+
+
+class NotDeployed(NotAMarket):
+    """Nothing answers at a market's entry at that block: not deployed yet, or no contract at all."""
+
+    code = "not-deployed"
 
 
 class WrongChain(InputError):
@@ -214,3 +222,9 @@ class ContractMismatch(ReadError):
     """Our figure differs from the contract's own where going on would be a guess."""
 
     code = "contract-mismatch"
+
+
+class NonstandardDebtToken(ContractMismatch):
+    """A debt token whose own balance is not shares times index (GHO's discount before Aave V3.4)."""
+
+    code = "nonstandard-debt-token"
