@@ -1,0 +1,96 @@
+"""The engine's front door: a position and scenarios in, everything that is to be said of it out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from defirisk.model import Outcome, Position, Scenario, Standing, Threshold, Verdict
+from defirisk.risk.axes import axes_of
+from defirisk.risk.binding import BoundScenario, known_assets, validate
+from defirisk.risk.families import FamilyBook, FamilyOf
+from defirisk.risk.outcome import Prices, outcome_of
+from defirisk.risk.scenarios import moved_prices
+from defirisk.risk.thresholds import thresholds_of
+from defirisk.risk.verdict import unpriced_verdict, verdict_of
+
+TODAY: Final = "today"
+
+
+@dataclass(frozen=True, slots=True)
+class PositionAnalysis:
+    """What there is to say of a position.
+
+    ``standing`` is ``None`` where it is unpriced, and then there are no thresholds and no outcomes. ``families`` are
+    by price slot. ``thresholds`` are empty where they were not asked for. ``outcomes`` are in the scenarios' order.
+    """
+
+    position: Position
+    standing: Standing | None
+    families: tuple[FamilyOf, ...]
+    thresholds: tuple[Threshold, ...]
+    verdict: Verdict
+    outcomes: tuple[Outcome, ...]
+
+
+def analyse(
+    position: Position,
+    scenarios: Iterable[Scenario | BoundScenario],
+    *,
+    book: FamilyBook,
+    liquidator: str = "largest",
+    thresholds: bool = True,
+) -> PositionAnalysis:
+    """Judge one position today and under every scenario.
+
+    Args:
+        position: as read.
+        scenarios: bound by :func:`defirisk.risk.scenarios.validate` where there are several positions; a plain
+            scenario is bound here to this position's own assets.
+        book: the families.
+        liquidator: the order of liquidations.
+        thresholds: whether to find them; the verdict is shorter without.
+
+    Raises:
+        UnknownLiquidator: no such order.
+        BadMove: a scenario makes a price 0 here, or gives an absolute price that this market cannot take.
+        UnknownAsset, AmbiguousAsset: a plain scenario names what this position does not know, or not clearly.
+        ThresholdUndecided: a threshold could not be proved.
+    """
+    if position.unpriced:
+        return PositionAnalysis(position, None, book.families(position), (), unpriced_verdict(position), ())
+    standing = position.rules.standing(position.state)
+    families = book.families(position, standing)
+    found = _thresholds(position, standing, book, liquidator) if thresholds else None
+    moved = ((each.name, moved_prices(position, each, book, families)) for each in _bound(position, scenarios, book))
+    return PositionAnalysis(
+        position=position,
+        standing=standing,
+        families=families,
+        thresholds=found or (),
+        verdict=verdict_of(position, standing, families, found, _today(position, standing, liquidator)),
+        outcomes=tuple(
+            outcome_of(position, name, prices, liquidator=liquidator, today=standing) for name, prices in moved
+        ),
+    )
+
+
+def _thresholds(position: Position, standing: Standing, book: FamilyBook, liquidator: str) -> tuple[Threshold, ...]:
+    return thresholds_of(position, axes_of(position, standing, book), today=standing, liquidator=liquidator)
+
+
+def _today(position: Position, standing: Standing, liquidator: str) -> Outcome | None:
+    if not standing.liquidatable:
+        return None
+    return outcome_of(position, TODAY, Prices(position.prices), liquidator=liquidator, today=standing)
+
+
+def _bound(
+    position: Position, scenarios: Iterable[Scenario | BoundScenario], book: FamilyBook
+) -> Iterable[BoundScenario]:
+    for scenario in scenarios:
+        if isinstance(scenario, BoundScenario):
+            yield scenario
+        else:
+            yield from validate([scenario], known_assets([position]), book)
