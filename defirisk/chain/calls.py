@@ -75,3 +75,10 @@ class Chain(Protocol):
         A revert is an answer. Raises :class:`defirisk.errors.ReadError` when the source cannot answer.
         """
         ...
+
+    async def verify(self) -> None:
+        """Check that the block is still the chain's own of that number; nothing to check in a recording.
+
+        Raises :class:`defirisk.errors.BlockReorganised`.
+        """
+        ...

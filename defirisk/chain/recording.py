@@ -63,6 +63,9 @@ class ReplayChain:
             raise _missing([call for call in calls if call not in held], self.source)
         return cast("list[Answer]", answers)
 
+    async def verify(self) -> None:
+        """A recording is of one block for ever."""
+
 
 class Recorder:
     """A chain that passes everything on and remembers every answer."""
@@ -96,6 +99,10 @@ class Recorder:
         answers = await self._chain.calls(calls)
         self.answers.update(zip(calls, answers, strict=True))
         return answers
+
+    async def verify(self) -> None:
+        """Check the wrapped chain."""
+        await self._chain.verify()
 
     def fixture(self, *, markets: Iterable[FixtureMarket], wallets: Iterable[str], recorded_by: str) -> Fixture:
         """Return what was asked so far as a fixture."""
