@@ -79,6 +79,10 @@ class Rendezvous:
         self._set_out()
         return await place
 
+    async def verify(self) -> None:
+        """Check the wrapped chain's block."""
+        await self._chain.verify()
+
     def _set_out(self) -> None:
         if self._waiting and len(self._waiting) >= self._parties:
             waiting, self._waiting = self._waiting, []
