@@ -130,17 +130,18 @@ class _Names:
         families[known[name.upper()]] = move
 
     def _reached(self, scenario: Scenario, key: str) -> Iterator[tuple[Asset, int]]:
-        """The assets that a key moves, with its rank there: 0 by address, 1 by symbol, 2 through wrapping."""
+        """The assets that a key moves, with its rank there: 0 by address, 1 by symbol, and 2 more through wrapping."""
         address = _as_address(key)
         named = self._by_symbol(scenario, key) if address is None else self._by_address(scenario, key, address)
-        yield from ((asset, 1 if address is None else 0) for asset in named)
+        rank = 1 if address is None else 0
+        yield from ((asset, rank) for asset in named)
         wrapped = {
             coin
             for chain, asset in named
             if (chain, asset) in self._coins.get(chain, ())
             for coin in self._coins[chain]
         }
-        yield from ((asset, 2) for asset in sorted(wrapped - set(named)))
+        yield from ((asset, rank + 2) for asset in sorted(wrapped - set(named)))
 
     def _by_address(self, scenario: Scenario, key: str, address: str) -> list[Asset]:
         coins = [(chain, _NATIVE) for chain in self._coins] if address == _NATIVE else []

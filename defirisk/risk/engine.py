@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from defirisk.errors import UnknownLiquidator
 from defirisk.model import Outcome, Position, Scenario, Standing, Threshold, Verdict
 from defirisk.risk.axes import axes_of
 from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.families import FamilyBook, FamilyOf
 from defirisk.risk.outcome import Prices, outcome_of
+from defirisk.risk.replay import liquidators
 from defirisk.risk.scenarios import moved_prices
 from defirisk.risk.thresholds import thresholds_of
 from defirisk.risk.verdict import unpriced_verdict, verdict_of
@@ -58,6 +60,10 @@ def analyse(
         UnknownAsset, AmbiguousAsset: a plain scenario names what this position does not know, or not clearly.
         ThresholdUndecided: a threshold could not be proved.
     """
+    if liquidator not in liquidators():
+        raise UnknownLiquidator(
+            f"no liquidator order is named {liquidator!a}", hint=f"one of {', '.join(liquidators())}"
+        )
     if position.unpriced:
         return PositionAnalysis(position, None, book.families(position), (), unpriced_verdict(position), ())
     standing = position.rules.standing(position.state)

@@ -101,11 +101,11 @@ def load_scenarios(name: str) -> tuple[Scenario, ...]:
     if _DROP_NAME.fullmatch(name):
         return parse_drops(name[1:])
     try:
-        found = Path(name).exists()
+        found = bool(name) and Path(name).exists()
     except (OSError, ValueError):
         found = False
     if found:
-        return parse_scenarios(_read(Path(name)), name)
+        return parse_scenarios(_read(Path(name)), name if name.isprintable() else ascii(name))
     close = get_close_matches(name, presets(), n=4, cutoff=0.5)
     known = f"near: {', '.join(close)}" if close else f"presets: {', '.join(sorted(presets()))}"
     raise UnknownScenario(f"{_shown(name)} is neither a preset nor a file", hint=known)
