@@ -14,6 +14,7 @@ from .toolchain import Artifact
 
 MAX = 2**256 - 1
 ZERO = "0x" + "00" * 20
+GAS = 100_000_000
 
 
 class Reverted(AssertionError):
@@ -95,11 +96,15 @@ class Evm:
 
     rpc: Rpc
     owner: str
+    sent: int = 0
     known: Coder = field(default_factory=lambda: Coder(()))  # errors and events of every ABI met
 
     def send(self, to: str | None, data: str, sender: str | None = None) -> Mapping[str, Any]:
         """Mine one transaction; its receipt, whatever its status."""
-        transaction = {"from": sender or self.owner, "data": data, "gas": "0x5f5e100", "gasPrice": "0x0"}
+        # Anvil never confirms a transaction whose hash it mined before a revert: a gas limit of its own for each.
+        self.sent += 1
+        gas = hex(GAS + self.sent)
+        transaction = {"from": sender or self.owner, "data": data, "gas": gas, "gasPrice": "0x0"}
         if to is not None:
             transaction["to"] = to
         receipt: Mapping[str, Any] = self.rpc("eth_sendTransactionSync", transaction)
@@ -114,13 +119,15 @@ class Evm:
 
     def reverted(self, what: str, to: str | None, data: str, sender: str | None) -> Reverted:
         """Why the same transaction reverts, asked by eth_call."""
-        call = {"from": sender or self.owner, "data": data, "gasPrice": "0x0", "gas": "0x5f5e100", "to": to}
+        call = {"from": sender or self.owner, "data": data, "gasPrice": "0x0", "gas": hex(GAS), "to": to}
         try:
             self.rpc("eth_call", {k: v for k, v in call.items() if v is not None}, "latest")
         except RpcError as error:
-            raw = error.data if isinstance(error.data, str) else "0x"
-            return Reverted(what, self.reason(raw, str(error)), raw)
+            return Reverted(what, self.reason_of(error), error.revert_data)
         return Reverted(what, "it did not revert when asked again")
+
+    def reason_of(self, error: RpcError) -> str:
+        return self.reason(error.revert_data, str(error))
 
     def reason(self, data: str, fallback: str = "") -> str:
         """Revert data in words: Error(string), a custom error's signature, or the raw bytes."""
@@ -176,8 +183,7 @@ class Contract:
 
     def _decoded(self, function: str, answer: Any, outputs: list[str]) -> Any:
         if isinstance(answer, RpcError):
-            raw = answer.data if isinstance(answer.data, str) else "0x"
-            raise Reverted(f"{self.name}.{function}", self.evm.reason(raw, str(answer)), raw)
+            raise Reverted(f"{self.name}.{function}", self.evm.reason_of(answer), answer.revert_data)
         values = decode(outputs, bytes.fromhex(answer[2:]))
         return values[0] if len(values) == 1 else values
 

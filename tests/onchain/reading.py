@@ -9,11 +9,7 @@ from typing import Any
 
 from defirisk.chain.calls import Chain
 from defirisk.model import Position, Standing
-
-try:
-    from defirisk.protocols.aave_v3 import PROTOCOL
-except ImportError:
-    PROTOCOL = None
+from defirisk.protocols.aave_v3 import PROTOCOL
 from defirisk.protocols.interface import Deployment, MarketReading
 
 from .local_chain import LocalChain

@@ -17,6 +17,11 @@ class RpcError(RuntimeError):
         self.code = error.get("code")
         self.data = error.get("data")
 
+    @property
+    def revert_data(self) -> str:
+        """What a contract said when it refused; 0x if it said nothing."""
+        return self.data if isinstance(self.data, str) else "0x"
+
 
 class Rpc:
     """A JSON-RPC connection to a local node."""

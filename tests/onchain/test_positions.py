@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .anvil import GENESIS
 from .reading import Reading
 from .world import NO_DEBT, Holding, World
 
@@ -47,8 +48,8 @@ def test_prices(chain: World, reading: Reading) -> None:
     truth = chain.prices_by_address()
     for position in reading.positions.values():
         assert [truth[token.address.lower()] for token in position.tokens] == list(position.prices)
-        assert position.price_times
-        assert all(isinstance(time, int) and time > 0 for time in position.price_times[: len(position.tokens)])
+        times = position.price_times[: len(position.state.holdings)]
+        assert times == (GENESIS,) * len(position.state.holdings)
 
 
 def test_health_factor_and_totals(chain: World, reading: Reading) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from eth_utils import to_checksum_address
 from . import artifacts
 from .deploy import TREASURY, Deployment
 from .evm import MAX, ZERO, Contract, Event, Evm
-from .rpc import Rpc
+from .rpc import Rpc, RpcError
 
 LIQUIDATOR = to_checksum_address("0x000000000000000000000000000000000011D011")
 PROVIDER = to_checksum_address("0x0000000000000000000000000000000000011111")  # of liquidity
@@ -176,6 +177,14 @@ class World:
             return Refusal(self.evm.reverted("liquidationCall", self.market.pool.address, data, LIQUIDATOR).reason)
         return self._read_liquidation(wallet, collateral, self.evm.events(receipt))
 
+    def refusals(self, wallet: str, collateral: str, debt: str, amounts: Sequence[int]) -> list[str | None]:
+        """Why each `liquidationCall` would revert (None: it would not), asked by eth_call and without any effect."""
+        asset, owed = self.asset(collateral), self.asset(debt)
+        calls = [self.market.pool.data("liquidationCall", asset, owed, wallet, amount, False) for amount in amounts]
+        sender = {"from": LIQUIDATOR, "to": self.market.pool.address, "gasPrice": "0x0"}
+        answers = self.rpc.batch([("eth_call", ({**sender, "data": data}, "latest")) for data in calls])
+        return [self.evm.reason_of(answer) if isinstance(answer, RpcError) else None for answer in answers]
+
     def _read_liquidation(self, wallet: str, collateral: str, events: list[Event]) -> Liquidated:
         call = next(event for event in events if event.name == "LiquidationCall")
         # Minted interest goes to the treasury too: only what comes from the user is the fee.
@@ -228,7 +237,15 @@ class World:
         try:
             yield
         finally:
+            self.drain()
             assert self.rpc("evm_revert", snapshot) is True
+
+    def drain(self, patience: float = 20.0) -> None:
+        """Wait until the node has put its last transaction away: what it still holds at a revert blocks the sender."""
+        deadline = time.monotonic() + patience
+        while any(int(count, 16) for count in self.rpc("txpool_status").values()):
+            assert time.monotonic() < deadline, "the node's transaction pool does not empty"
+            time.sleep(0.001)
 
     @contextmanager
     def shock(self, prices: Mapping[str, int]) -> Iterator[None]:
