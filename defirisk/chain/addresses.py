@@ -6,11 +6,11 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from defirisk.chain.symbols import quoted
 from defirisk.errors import InvalidAddress
 
 ZERO_ADDRESS: Final = "0x" + "00" * 20
 _ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}")
-_SHOWN: Final = 60
 
 
 def keccak(data: bytes) -> bytes:
@@ -45,7 +45,7 @@ def parse_address(text: str) -> str:
     stripped = text.strip()
     if not is_address(stripped):
         raise InvalidAddress(
-            f"{_shown(text)} is not an address", hint="an address is 0x and 40 hex digits; ENS names end in .eth"
+            f"{quoted(text)} is not an address", hint="an address is 0x and 40 hex digits; ENS names end in .eth"
         )
     body, proper = stripped[2:], checksum(stripped)
     if body in (body.lower(), body.upper()) or body == proper[2:]:
@@ -54,7 +54,3 @@ def parse_address(text: str) -> str:
         f"{stripped} has a wrong checksum",
         hint=f"a digit may be mistyped; if you are sure of it, write it in lower case: {stripped.lower()}",
     )
-
-
-def _shown(text: str) -> str:
-    return ascii(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")

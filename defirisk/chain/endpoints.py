@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from defirisk.chain.redact import check_url
+from defirisk.chain.symbols import quoted
 from defirisk.errors import UnknownChain
 
 
@@ -76,7 +77,7 @@ def chain_named(name: str) -> ChainEntry:
 
     near = get_close_matches(wanted, [entry.name for entry in known_chains()], n=3)
     hint = f"did you mean {', '.join(near)}?" if near else "`defirisk markets` lists the known ones; or give --rpc"
-    raise UnknownChain(f"no chain is known as {name[:60]!a}", hint=hint)
+    raise UnknownChain(f"no chain is known as {quoted(name)}", hint=hint)
 
 
 def chain_with_id(chain_id: int) -> ChainEntry | None:

@@ -12,6 +12,7 @@ from typing import Final
 from defirisk.chain.abi import Abi, checksum
 from defirisk.chain.calls import Answer, Call, Chain, Returned
 from defirisk.chain.endpoints import chain_with_id
+from defirisk.chain.symbols import quoted
 from defirisk.errors import InvalidAddress, NameNotFound
 
 ENS_REGISTRY: Final = "0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e"
@@ -53,26 +54,25 @@ def namehash(name: str) -> bytes:
     from ens.exceptions import InvalidName  # type: ignore[import-untyped] # noqa: PLC0415 - late: 0.5 s, only where a name is used
     from ens.utils import raw_name_to_hash  # type: ignore[import-untyped] # noqa: PLC0415
 
-    shown = ascii(name[:60])
     if not name.strip() or len(name) > _NAME_LIMIT:
-        raise InvalidAddress(f"{shown} is not an ENS name")
+        raise InvalidAddress(f"{quoted(name)} is not an ENS name")
     try:
         return bytes(raw_name_to_hash(name.strip()))
     except (InvalidName, ValueError) as problem:
-        raise InvalidAddress(f"{shown} is not a valid ENS name: {ascii(str(problem))[:120]}") from problem
+        raise InvalidAddress(f"{quoted(name)} is not a valid ENS name: {quoted(str(problem), 120)}") from problem
 
 
 def _addr_call(name: str, node: bytes, answer: Answer) -> Call:
     resolver = _address(answer)
     if resolver is None:
-        raise NameNotFound(f"{name[:60]!a} is not registered, or has no resolver of its own", hint=_HINT)
+        raise NameNotFound(f"{quoted(name)} is not registered, or has no resolver of its own", hint=_HINT)
     return Abi.load("ens")["addr"](resolver, node)
 
 
 def _found(name: str, answer: Answer) -> str:
     address = _address(answer)
     if address is None:
-        raise NameNotFound(f"{name[:60]!a} resolves to no address on this chain", hint=_HINT)
+        raise NameNotFound(f"{quoted(name)} resolves to no address on this chain", hint=_HINT)
     return checksum(address)
 
 

@@ -15,6 +15,8 @@ from typing import Any, Final, NoReturn
 
 from defirisk.chain.addresses import checksum, is_address
 from defirisk.chain.calls import Answer, Block, Call, Returned, Reverted
+from defirisk.chain.jsontext import parse
+from defirisk.chain.symbols import quoted
 from defirisk.errors import DigestMismatch, FixtureError
 
 FORMAT: Final = "defirisk-fixture/1"
@@ -62,7 +64,7 @@ def digest_of(document: Mapping[str, Any]) -> str:
     """Return the digest over the canonical JSON: sorted keys, no spaces, UTF-8, without ``digest`` itself."""
     bare = {key: value for key, value in document.items() if key != "digest"}
     canonical = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()
 
 
 def _document(fixture: Fixture) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def decode_fixture(raw: bytes, name: str) -> Fixture:
     document = _parse(raw, name)
     reader = _Reader(name)
     if document.get("format") != FORMAT:
-        reader.fail(f"its format is {_shown(document.get('format'))}, not {FORMAT}")
+        reader.fail(f"its format is {quoted(document.get('format'))}, not {FORMAT}")
     stated = document.get("digest")
     if stated is not None and stated != digest_of(document):
         raise DigestMismatch(
@@ -122,11 +124,7 @@ def decode_fixture(raw: bytes, name: str) -> Fixture:
 
 def _parse(raw: bytes, name: str) -> dict[str, Any]:
     try:
-        document = json.loads(
-            raw.decode(), object_pairs_hook=_unique_keys, parse_float=_no_float, parse_constant=_no_float
-        )
-    except RecursionError:
-        raise FixtureError(f"{name} is nested too deeply to be a recording") from None
+        document = parse(raw.decode(), object_pairs_hook=_unique_keys, parse_float=_no_float, parse_constant=_no_float)
     except ValueError as problem:
         raise FixtureError(f"{name} is not valid JSON: {problem}", hint=f"it may be cut off; {_REFRESH}") from problem
     if not isinstance(document, dict):
@@ -139,19 +137,14 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {_shown(twice)} appears twice in one object")
+        raise ValueError(f"the key {quoted(twice)} appears twice in one object")
     if not all(type(key) is str and key.isascii() for key in found):
         raise ValueError("a key that is not ASCII")
     return found
 
 
 def _no_float(text: str) -> NoReturn:
-    raise ValueError(f"{_shown(text)} is not an integer")
-
-
-def _shown(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else text[:60] + "..."
+    raise ValueError(f"{quoted(text)} is not an integer")
 
 
 class _Reader:
@@ -177,7 +170,7 @@ class _Reader:
     def block(self, document: dict[str, Any]) -> Block:
         block_hash = document.get("block_hash")
         if block_hash is not None and not (isinstance(block_hash, str) and _HASH.fullmatch(block_hash)):
-            self.fail(f"block_hash is {_shown(block_hash)}, neither null nor 32 bytes of hex")
+            self.fail(f"block_hash is {quoted(block_hash)}, neither null nor 32 bytes of hex")
         return Block(
             number=self.integer(document, "block_number", least=0),
             timestamp=self.integer(document, "block_timestamp", least=1),
@@ -186,9 +179,11 @@ class _Reader:
 
     def market(self, entry: Any) -> FixtureMarket:
         if not isinstance(entry, dict):
-            self.fail(f"a market is {_shown(entry)}, not an object")
-        name = self.text(entry, "name") if entry.get("name") is not None else None
-        return FixtureMarket(self.text(entry, "protocol"), self.address(entry.get("entry"), "a market's entry"), name)
+            self.fail(f"a market is {quoted(entry)}, not an object")
+        name = self.text(entry, "name", "a market's ") if entry.get("name") is not None else None
+        return FixtureMarket(
+            self.text(entry, "protocol", "a market's "), self.address(entry.get("entry"), "a market's entry"), name
+        )
 
     def answers(self, entries: Iterable[Any]) -> dict[Call, Answer]:
         found: dict[Call, Answer] = {}
@@ -201,10 +196,10 @@ class _Reader:
 
     def call(self, entry: Any, number: int) -> tuple[Call, Answer]:
         if not isinstance(entry, dict):
-            self.fail(f"call {number} is {_shown(entry)}, not an object")
+            self.fail(f"call {number} is {quoted(entry)}, not an object")
         to, result, error = entry.get("to"), entry.get("result"), entry.get("error")
         if not isinstance(to, str) or not is_address(to):
-            self.fail(f"call {number}: `to` is {_shown(to)}, not an address")
+            self.fail(f"call {number}: `to` is {quoted(to)}, not an address")
         if (result is None) == (error is None):
             self.fail(f"call {number} must have either `result` or `error`")
         call = Call(to.lower(), self.hex(entry.get("data"), number, "data"))
@@ -219,28 +214,28 @@ class _Reader:
         except (TypeError, ValueError, AttributeError):
             sound = False
         if not sound:
-            self.fail(f"call {number}: `{what}` is {_shown(value)}, not bytes in hex")
+            self.fail(f"call {number}: `{what}` is {quoted(value)}, not bytes in hex")
         return data
 
     def integer(self, document: dict[str, Any], key: str, *, least: int) -> int:
         value = document.get(key)
         if type(value) is not int or not least <= value < 1 << 63:
-            self.fail(f"{key} is {_shown(value)}, not an integer of at least {least}")
+            self.fail(f"{key} is {quoted(value)}, not an integer of at least {least}")
         return value
 
-    def text(self, document: dict[str, Any], key: str) -> str:
+    def text(self, document: dict[str, Any], key: str, whose: str = "") -> str:
         value = document.get(key)
         if not isinstance(value, str) or not _NAME.fullmatch(value):
-            self.fail(f"{key} is {_shown(value)}, not a short plain text")
+            self.fail(f"{whose}{key} is {quoted(value)}, not a short plain text")
         return value
 
     def address(self, value: Any, what: str) -> str:
         if not isinstance(value, str) or not is_address(value):
-            self.fail(f"{what} is {_shown(value)}, not an address")
+            self.fail(f"{what} is {quoted(value)}, not an address")
         return checksum(value)
 
     def array(self, document: dict[str, Any], key: str) -> list[Any]:
         value = document.get(key)
         if not isinstance(value, list):
-            self.fail(f"{key} is {_shown(value)}, not a list")
+            self.fail(f"{key} is {quoted(value)}, not a list")
         return value

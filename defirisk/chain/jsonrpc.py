@@ -57,12 +57,12 @@ class Kind(Enum):
 
 _REVERTED: Final = re.compile(r"execution reverted|^reverted", re.IGNORECASE)
 _TOO_BIG: Final = re.compile(
-    r"out of ?gas|gas (limit|required|uint64 overflow)|intrinsic gas|exceeds (the )?(block )?gas|gas exceed"
+    r"out ?of ?gas|gas (limit|required|uint64 overflow)|intrinsic gas|exceeds (the )?(block )?gas|gas exceed"
     r"|(response|request|payload|body|message|content|result|batch|input|calldata)[^.]{0,40}"
     r"(too (large|big|long|many)|exceed|limit|over)"
     r"|too (large|big) ?(response|request|payload)?|entity too large|max(imum)? (call|message|payload|batch|response)"
     r"|exceeded max|exceeds (the )?(max|limit)|memory limit|too many (calls|requests in|items)"
-    r"|time[d ]?-?out|execution aborted|deadline exceeded",
+    r"|timed?[ -]?out|execution aborted|deadline exceeded",
     re.IGNORECASE,
 )
 _VM_FAILURE: Final = re.compile(

@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, cast
 
 from defirisk.chain.calls import Answer, Block, Call, Chain
 from defirisk.chain.fixture import Fixture, FixtureMarket, decode_fixture, encode_fixture
+from defirisk.chain.symbols import quoted
 from defirisk.errors import FixtureError, MissingCall, UnwritableOutput
 from defirisk.model import Warning as Notice
 
@@ -119,13 +120,22 @@ def write_fixture(path: Path, fixture: Fixture) -> None:
     document = encode_fixture(fixture)
     content = pack_fixture(document) if path.name.endswith(".gz") else document
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        _replace(path, content)
     except OSError as problem:
         raise UnwritableOutput(f"{path} cannot be written: {problem.strerror}") from problem
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside ``path`` and move into its place, so that a full disk leaves the old file."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def pack_fixture(document: bytes) -> bytes:
@@ -190,12 +200,8 @@ def _missing(missing: list[Call], source: str) -> MissingCall:
     what = signature_of(first.data) or "a function we have no name for"
     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
     return MissingCall(
-        f"{source} does not hold {what} of {first.to} with data {_cut('0x' + first.data.hex())}{more}",
+        f"{source} does not hold {what} of {first.to} with data {quoted('0x' + first.data.hex(), 140)}{more}",
         missing=tuple((call.to, "0x" + call.data.hex()) for call in missing),
         hint="a recording holds what was read for its own wallets and markets: "
         "run `defirisk record` again with this wallet and market",
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 138 else text[:138] + "..."

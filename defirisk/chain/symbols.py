@@ -1,4 +1,7 @@
-"""Text that contracts send: symbols of tokens and reasons of reverts. Hostile: capped here, cleaned by ``report``."""
+"""Text from outside: symbols of tokens, reasons of reverts, what a message quotes. Hostile, so capped.
+
+Symbols are returned as they are, to be cleaned by ``report``; what goes into a message is plain ASCII.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,12 @@ _WORD: Final = 32
 _BYTES_PER_CHARACTER: Final = 4
 _ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
 _PANIC_SELECTOR: Final = bytes.fromhex("4e487b71")
+
+
+def quoted(value: object, limit: int = 60) -> str:
+    """Return ``value`` as a short literal in plain ASCII, for messages."""
+    text = ascii(value)
+    return text if len(text) <= limit else text[:limit] + "..."
 
 
 def decode_symbol(answer: Answer) -> str:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from defirisk.chain.jsonrpc import Ask, Kind, Reply, Result, RpcError, failure_of, kind_of
+from defirisk.chain.jsontext import parse
 from defirisk.chain.pacing import Limits, Pace, retry_after, together
 from defirisk.chain.redact import clean, host_of
 from defirisk.errors import EndpointRefused, EndpointUnreachable, MalformedAnswer, ReadError
@@ -216,8 +216,8 @@ class Endpoint:
         """Return the JSON of an answer; a JSON-RPC error counts as one whatever the status is."""
         status = response.status
         try:
-            parsed = json.loads(body)
-        except (ValueError, RecursionError):
+            parsed = parse(body)
+        except ValueError:
             parsed = None
         if status == _HTTP_OK:
             if parsed is None:
