@@ -135,9 +135,9 @@ def _sale_covers_credit(state: CometState) -> bool:
     """Whether the sale certainly fetches what the account was credited with; ``False`` proves nothing.
 
     It changes no answer. It holds for whole ranges of prices at once, where the difference of two rounded sums could
-    not be told: what the sale is to fetch exceeds the credit by value * (ask - liquidationFactor), which is linear in each
-    price, less one oracle unit a whole token, because the ask price is rounded down, less the rounding of the payments:
-    with Y their exact sum, they are at least ceil(Y) where none is rounded down, and otherwise at least
+    not be told: what the sale is to fetch exceeds the credit by value * (ask - liquidationFactor), linear in each
+    price, less one oracle unit a whole token, because the ask price is rounded down, less the rounding of the
+    payments: with Y their exact sum, they are at least ceil(Y) where none is rounded down, and otherwise at least
     floor(Y) - (n - 1) for n that may be. The credit is at most its exact sum, rounded down.
     """
     gain = cost = fine = 0

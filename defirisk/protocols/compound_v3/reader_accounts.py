@@ -149,7 +149,7 @@ def read_position(answers: Answers, book: Book, account: Account) -> Position | 
     unpriced = {slot: price.cause for slot, price in enumerate(prices) if price.cause and _needed(state, slot)}
     lacking = {slot for slot, price in enumerate(prices) if not price.raw}
     _compare(answers, book.site, account, state, lacking)
-    contract = ContractView(liquidatable=_flag(answers, book.site, account, "isLiquidatable"))
+    contract = ContractView(liquidatable=_view(answers, book.site, account, "isLiquidatable"))
     reproduced = ContractView(liquidatable=is_liquidatable(state.as_stored(), lacking))
     return Position(
         market=book.market,
@@ -180,22 +180,25 @@ def _needed(state: CometState, slot: int) -> bool:
     return state.principal != 0 if slot == BASE else state.balances[slot - 1] > 0
 
 
-def _flag(answers: Answers, site: Site, account: Account, name: str) -> bool | None:
-    """One of the two flags, ``None`` where it reverts, as it does when it meets a bad price."""
+def _view(answers: Answers, site: Site, account: Account, name: str) -> Any | None:
+    """One of the contract's views, ``None`` where it reverts, as the flags do when they meet a bad price."""
     found = answers.optional(ABI[name], site.entry, account.owner)
     return None if found is None else found[0]
 
 
 def _compare(answers: Answers, site: Site, account: Account, state: CometState, lacking: set[int]) -> None:
-    """Hold what no other field of the output shows to the contract's own answers: two accrue, one does not."""
+    """Hold what no other field of the output shows to the contract's own answers: two accrue, one does not.
+
+    The flag is left out where a price that it needs is lacking: the position is unpriced then, whatever it says.
+    """
     said = {
         "borrowBalanceOf": borrow_balance(state),
         "balanceOf": supply_balance(state),
         "isBorrowCollateralized": is_borrow_collateralized(state.as_stored(), lacking),
     }
     for name, ours in said.items():
-        theirs = _flag(answers, site, account, name)
-        if theirs != ours:
+        theirs = _view(answers, site, account, name)
+        if ours is not None and theirs != ours:
             raise ContractMismatch(
                 f"{name} of {account.owner} is {theirs} in {checksum(site.entry)}, but {ours} by ours"
             )
