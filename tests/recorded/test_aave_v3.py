@@ -13,6 +13,7 @@ import pytest
 
 from defirisk.chain.recording import Recorder, ReplayChain, load_fixture
 from defirisk.model import Position, PositionStatus, Snapshot
+from defirisk.protocols.aave_v3 import PROTOCOL
 from defirisk.protocols.registry import deployment_at
 from defirisk.reading import read_snapshot
 
@@ -145,7 +146,8 @@ def test_prices_are_the_oracles_and_have_an_age(revision: str) -> None:
         for token, price, time in list(zip(position.tokens, position.prices, position.price_times, strict=True))[:held]:
             assert price == int(told[assets[token.address.lower()]])
             assert token.symbol == assets[token.address.lower()]
-            assert time is not None and 0 < time <= snapshot(revision).timestamp
+            assert time is not None
+            assert 0 < time <= snapshot(revision).timestamp
 
 
 @each_revision
@@ -153,15 +155,9 @@ def test_one_market_takes_four_round_trips(revision: str) -> None:
     chain = Trips(load(revision))
     (market,) = chain._chain.fixture.markets
     deployment = deployment_at(market.protocol, market.entry, chain.chain_id)
-    asyncio.run(_read_alone(chain, deployment))
+    asyncio.run(PROTOCOL.reader.read(chain, deployment, chain._chain.fixture.wallets))
     assert chain.trips == 4
     assert set(chain.answers) == set(load(revision).fixture.answers)
-
-
-async def _read_alone(chain: Trips, deployment: Any) -> None:
-    from defirisk.protocols.aave_v3 import PROTOCOL
-
-    await PROTOCOL.reader.read(chain, deployment, chain._chain.fixture.wallets)
 
 
 def test_the_recordings_hold_what_makes_reading_hard() -> None:

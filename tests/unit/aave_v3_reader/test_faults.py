@@ -1,0 +1,81 @@
+"""Whatever one function answers, the reader ends with positions or with one of our errors, never with a crash."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from defirisk.chain.calls import Answer, Call, Returned, Reverted
+from defirisk.errors import DefiriskError
+from defirisk.model import Position, PositionStatus
+
+from .chains import ABI, SYMBOL, Bent
+
+FUNCTIONS = sorted({one.name for one in ABI} | {"symbol"})
+SHAPES = {
+    "reverts": Reverted(b""),
+    "reverts with data": Reverted(b"\x08\xc3\x79\xa0" + b"\xff" * 70),
+    "nothing": Returned(b""),
+    "one byte": Returned(b"\x01"),
+    "zero": Returned(bytes(32)),
+    "all ones": Returned(b"\xff" * 32),
+    "zeros": Returned(bytes(15 * 32)),
+    "ones": Returned(b"\xff" * 15 * 32),
+    "very long": Returned(bytes(100_000)),
+    "offsets to nowhere": Returned((2**255).to_bytes(32) * 8),
+    "offsets to itself": Returned((32).to_bytes(32) * 8),
+}
+
+
+def survive(chain: Bent) -> None:
+    """Read four wallets; judge what comes."""
+    try:
+        found = chain.read(chain.wallets[:4]).positions
+    except DefiriskError:
+        return
+    for one in found:
+        if isinstance(one, Position):
+            if one.status is PositionStatus.OK:
+                standing = one.rules.standing(one.state)
+                assert one.reproduced.health_factor == standing.health_factor
+                assert one.contract == one.reproduced or one.warnings
+        else:
+            assert one is None or isinstance(one, DefiriskError)
+
+
+@pytest.mark.parametrize("revision", ["3.1", "3.7"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_that_answers_nonsense_everywhere(name: str, revision: str) -> None:
+    for answer in SHAPES.values():
+        survive(Bent(revision).say(name, answer))
+
+
+@pytest.mark.parametrize("revision", ["3.1", "3.7"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_one_answer_with_a_flipped_bit(name: str, revision: str) -> None:
+    """The same number of bytes, one bit of them wrong: it may pass for a number, it must not break anything."""
+    chance = random.Random(f"{name} {revision}")
+    selector = (SYMBOL if name == "symbol" else ABI[name]).selector
+    held = Bent(revision).base.fixture.answers
+    told = [call for call, answer in held.items() if call.data[:4] == selector and answer.data]
+    for call in chance.sample(told, min(len(told), 6)):
+        survive(_flipped(Bent(revision), call, held[call], chance))
+
+
+def _flipped(chain: Bent, which: Call, answer: Answer, chance: random.Random) -> Bent:
+    data = bytearray(answer.data)
+    place = chance.randrange(8 * len(data))
+    data[place // 8] ^= 1 << place % 8
+    chain.bends.append(lambda call: Returned(bytes(data)) if call == which else None)
+    return chain
+
+
+def test_every_function_of_the_fragments_is_asked_by_some_revision() -> None:
+    """No fragment is shipped that nobody calls."""
+    asked = set()
+    for revision in ("3.1", "3.3", "3.7"):
+        chain = Bent(revision).say("getPriceOracleSentinel", Returned((0x5E).to_bytes(32)))
+        chain.say("isLiquidationAllowed", Returned((1).to_bytes(32))).read()
+        asked |= {call.data[:4] for call in chain.asked}
+    assert {one.name for one in ABI if one.selector not in asked} == set()
