@@ -21,8 +21,10 @@
        |- FixtureError                     a recording that cannot be used
        |  |- DigestMismatch                edited after it was recorded
        |  `- MissingCall                   a call that the recording does not hold
-       `- ContractMismatch                 our figure differs from the contract's where that is fatal
-          `- NonstandardDebtToken          a debt token that does not count as its family does
+       |- ContractMismatch                 our figure differs from the contract's where that is fatal
+       |  `- NonstandardDebtToken          a debt token that does not count as its family does
+       |- FallbackUsed                     read in a second-best way, under --strict
+       `- IncompleteRecording              a recording that would lack what a check needs
 
 Each class has a stable ``code``; each instance a message for people and, where there is one, a
 ``hint`` that says what to do. No message ever holds more of an endpoint's URL than its host.
@@ -228,3 +230,15 @@ class NonstandardDebtToken(ContractMismatch):
     """A debt token whose own balance is not shares times index (GHO's discount before Aave V3.4)."""
 
     code = "nonstandard-debt-token"
+
+
+class FallbackUsed(ReadError):
+    """``--strict`` was asked for, and something could only be read in a second-best way."""
+
+    code = "fallback-used"
+
+
+class IncompleteRecording(ReadError):
+    """A recording that would lack what a check needs; it is not written."""
+
+    code = "incomplete-recording"

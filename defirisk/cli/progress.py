@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from defirisk.api import ProgressHook
+    from defirisk.run import ProgressHook
 
 PATIENCE: Final = 1.0
 

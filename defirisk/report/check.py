@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from defirisk.errors import BadMove
 from defirisk.model import Failure, Position, PositionStatus
 from defirisk.model import Warning as Notice
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
 
+_DOUBTS: Final = frozenset({"contract-mismatch", "threshold-undecided"})
 STALE_BLOCK: Final = 60
 """A block older than this is warned of (seconds)."""
 
@@ -73,9 +76,19 @@ class Check:
 
     @property
     def complete(self) -> bool:
-        """Whether every market was answered for every account, in agreement with the contracts."""
+        """Whether every market was answered in full for every account, in agreement with the contracts."""
         accounts_read = all(account.status is not AccountStatus.FAILED for account in self.accounts)
-        return accounts_read and not any(differs(p.position) for a in self.accounts for p in a.positions)
+        return accounts_read and not any(w.code in _DOUBTS for w in self._position_warnings())
+
+    @property
+    def refused(self) -> tuple[Notice, ...]:
+        """The scenarios that some position could not take: wrong input, each said once."""
+        return tuple(dict.fromkeys(w for w in self._position_warnings() if w.code == BadMove.code))
+
+    def _position_warnings(self) -> Iterator[Notice]:
+        for account in self.accounts:
+            for analysis in account.positions:
+                yield from position_warnings(analysis.position)
 
     def all_warnings(self) -> tuple[Notice, ...]:
         """The chain's warnings and, first, what the block's age says."""
@@ -104,6 +117,11 @@ class CheckSet:
     def complete(self) -> bool:
         """Whether every chain was read in full."""
         return not self.failures and all(check.complete for check in self.checks)
+
+    @property
+    def refused(self) -> tuple[Notice, ...]:
+        """The scenarios that some position could not take."""
+        return tuple(dict.fromkeys(notice for check in self.checks for notice in check.refused))
 
 
 def differs(position: Position) -> bool:

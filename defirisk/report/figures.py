@@ -1,13 +1,13 @@
 """Integers as people read them: exact decimals with grouped thousands, never a float, never an exponent.
 
 What is cut is cut in a named direction, so that no figure looks safer than it is: a health factor is rounded down,
-a move that liquidates away from zero.
+a distance to liquidation towards zero.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Context, Decimal, localcontext
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Final
 
 from defirisk.fixedpoint import WAD
@@ -18,6 +18,8 @@ _EXACT: Final = Context(prec=800)
 _DIGITS: Final = 6
 _SMALLEST_PLACES: Final = 18
 _HEALTH_SHOWN_TO: Final = 10**6 * WAD
+_WHOLE_FROM: Final = 10**4
+_MILLIONS_FROM: Final = 10**8
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
@@ -31,31 +33,37 @@ def money(raw: int, unit: Unit) -> str:
     return f"-${text}" if raw < 0 else f"${text}"
 
 
-def price(raw: int, unit: Unit, rounding: str = ROUND_HALF_UP) -> str:
-    """A price in oracle units, to six digits and at least to the cent: ``$2,345.67``, ``$0.999871``."""
-    text = number(raw, unit.decimals, fixed=2, rounding=rounding)
+def short_money(raw: int, unit: Unit) -> str:
+    """A value for a narrow column: whole dollars from 10,000 on, ``$123.46 M`` from 100 million on; ``-`` for 0."""
+    if raw == 0:
+        return NONE
+    size = Decimal(abs(raw)).scaleb(-unit.decimals)
+    if unit.symbol != "USD" or size < _WHOLE_FROM:
+        return money(raw, unit)
+    scale, mark = (1, "") if size < _MILLIONS_FROM else (6, " M")
+    with localcontext(_EXACT):
+        places = Decimal("0.01") if mark else Decimal(1)
+        shown = size.scaleb(-scale if mark else 0).quantize(places, rounding=ROUND_HALF_UP)
+    return f"{'-' if raw < 0 else ''}${shown:,f}{mark}"
+
+
+def price(over: int, under: int, unit: Unit, rounding: str = ROUND_HALF_UP) -> str:
+    """A price of ``over / under`` units, to six digits and at least to the cent: ``$2,345.67``, ``$0.999871``."""
+    with localcontext(_EXACT):
+        text = _significant(Decimal(over) / Decimal(under), _DIGITS, 2, rounding)
     return f"${text}" if unit.symbol == "USD" else f"{text} {unit.symbol}"
 
 
 def number(raw: int, decimals: int, *, digits: int = _DIGITS, fixed: int = 0, rounding: str = ROUND_HALF_UP) -> str:
     """``raw / 10**decimals`` to ``digits`` significant digits; the whole part is never cut, ``fixed`` decimals stay."""
-    if raw == 0:
-        return f"{Decimal(0):.{fixed}f}"
     with localcontext(_EXACT):
-        value = Decimal(raw).scaleb(-decimals)
-        places = max(fixed, digits - 1 - value.adjusted())
-        if value.adjusted() < -_SMALLEST_PLACES:
-            return f"{'-' if raw < 0 else ''}<0.{'0' * (_SMALLEST_PLACES - 1)}1"
-        return _grouped(value.quantize(Decimal(1).scaleb(-places), rounding=rounding), fixed)
+        return _significant(Decimal(raw).scaleb(-decimals), digits, fixed, rounding)
 
 
 def percent(move: int) -> str:
-    """A move (wad) that is enough, away from zero: ``-12.35 %``, ``+0.0012 %``. Never ``-100 %`` for less than all."""
+    """A move (wad), cut towards zero so that no distance looks larger than it is: ``-12.34 %``, ``+0.0012 %``."""
     sign = "+" if move > 0 else ""
-    rounded = number(move, 16, digits=2, fixed=2, rounding=ROUND_UP)
-    if rounded == "-100.00" and move > -WAD:
-        rounded = number(move, 16, digits=_SMALLEST_PLACES, fixed=2, rounding=ROUND_DOWN)
-    return f"{sign}{rounded} %"
+    return f"{sign}{number(move, 16, digits=2, fixed=2, rounding=ROUND_DOWN)} %"
 
 
 def ratio(wad: int) -> str:
@@ -97,6 +105,15 @@ def moment(timestamp: int) -> str:
 
 def _whole(seconds: int, unit: int) -> int:
     return divmod(seconds, unit)[0]
+
+
+def _significant(value: Decimal, digits: int, fixed: int, rounding: str) -> str:
+    if value == 0:
+        return f"{Decimal(0):.{fixed}f}"
+    if value.adjusted() < -_SMALLEST_PLACES:
+        return f"{'-' if value < 0 else ''}<0.{'0' * (_SMALLEST_PLACES - 1)}1"
+    places = max(fixed, digits - 1 - value.adjusted())
+    return _grouped(value.quantize(Decimal(1).scaleb(-places), rounding=rounding), fixed)
 
 
 def _grouped(value: Decimal, fixed: int) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from decimal import ROUND_HALF_UP
 from typing import TYPE_CHECKING
 
 from defirisk.model import Collateral, Debt, Position, Token
+from defirisk.report.figures import price
 from defirisk.report.sanitize import clean, imitates, short_address, symbol
 
 if TYPE_CHECKING:
@@ -40,6 +42,13 @@ def imitations(tokens: Iterable[Token]) -> list[str]:
         f"the symbol {name} is not plain ASCII and may imitate another token: go by its address {address}"
         for address, name in doubtful.items()
     ]
+
+
+def price_text(position: Position, leg: Collateral | Debt, raw: int, rounding: str = ROUND_HALF_UP) -> str:
+    """What a whole token of a leg is worth at an oracle price: ``$2,345.67``."""
+    over = raw * 10**leg.token.decimals
+    under = position.state.scales[leg.slot] * 10**position.market.unit.decimals
+    return price(over, under, position.market.unit, rounding)
 
 
 def unpriced_message(position: Position) -> str:

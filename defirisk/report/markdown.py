@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from defirisk.model import Collateral, Debt, PositionStatus
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet, position_warnings
-from defirisk.report.figures import age, health, moment, money, number, price, ratio
-from defirisk.report.legs import family_of, legs_of, names_of, unpriced_message
+from defirisk.report.figures import age, health, moment, money, number, ratio
+from defirisk.report.legs import family_of, legs_of, names_of, price_text, unpriced_message
 from defirisk.report.sanitize import markdown as escaped
 from defirisk.report.table.position import beside
-from defirisk.report.table.scenarios import ENDINGS, repaid
+from defirisk.report.table.scenarios import ENDINGS, lost_or_gained, repaid
 from defirisk.report.table.thresholds import at, move_name
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _legs(analysis: PositionAnalysis) -> Iterator[str]:
             names[leg.token.address],
             family_of(analysis, leg.slot),
             number(leg.amount, leg.token.decimals),
-            "no price" if leg.slot in unpriced else price(leg.price, unit),
+            "no price" if leg.slot in unpriced else price_text(analysis.position, leg, leg.price),
             "unknown" if leg.slot in unpriced else money(leg.value, unit),
             ratio(leg.liquidation_threshold) if isinstance(leg, Collateral) else "",
         )
@@ -105,9 +105,9 @@ def _side(leg: Collateral | Debt) -> str:
 
 
 def _thresholds(analysis: PositionAnalysis) -> Iterator[str]:
-    unit, names = analysis.position.market.unit, names_of(analysis.position.tokens)
+    names = names_of(analysis.position.tokens)
     rows = [
-        (move_name(t, names), at(t, unit), at(t, unit, bad_debt=True))
+        (move_name(t, names), at(t, analysis), at(t, analysis, bad_debt=True))
         for t in analysis.thresholds
         if t.liquidation is not None
     ]
@@ -123,13 +123,13 @@ def _outcomes(analysis: PositionAnalysis) -> Iterator[str]:
             health(outcome.health_factor),
             f"yes, {ENDINGS[outcome.ended]}" if outcome.liquidatable else "no",
             repaid(outcome, names),
-            money(outcome.owner_loss.total, unit),
+            lost_or_gained(outcome, unit),
             money(outcome.loss_value, unit) if outcome.loss_value else "none",
         )
         for outcome in analysis.outcomes
     ]
     if rows:
-        yield from _table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses", "Bad debt"), rows)
+        yield from _table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses or gains", "Bad debt"), rows)
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:

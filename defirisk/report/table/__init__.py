@@ -14,6 +14,7 @@ from defirisk.report.sanitize import clean
 from defirisk.report.table.header import chain_title, header
 from defirisk.report.table.position import position_blocks
 from defirisk.report.table.style import HEADING, INDENT, WIDTH, Severity, console_for, marked, paragraph, piped_width
+from defirisk.report.table.summary import summary
 
 __all__ = ["console_for", "piped_width", "render", "text"]
 
@@ -46,6 +47,7 @@ def _blocks(checks: Check | CheckSet) -> Iterator[RenderableType]:
 
 def _check(check: Check) -> Iterator[RenderableType]:
     yield from header(check)
+    yield from summary(check)
     for account in check.accounts:
         yield Text("")
         yield Group(*_account(account, check))

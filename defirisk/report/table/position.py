@@ -10,8 +10,8 @@ from rich.text import Text
 
 from defirisk.model import Collateral, Debt, Position, PositionStatus, Standing
 from defirisk.report.check import differs, position_warnings
-from defirisk.report.figures import NONE, age, health, money, number, price, ratio
-from defirisk.report.legs import ages_unknown, family_of, imitations, legs_of, names_of, unpriced_message
+from defirisk.report.figures import NONE, age, health, money, number, ratio
+from defirisk.report.legs import ages_unknown, family_of, imitations, legs_of, names_of, price_text, unpriced_message
 from defirisk.report.sanitize import clean, symbol
 from defirisk.report.table.scenarios import scenarios
 from defirisk.report.table.style import HEADING, Severity, columns, marked, paragraph
@@ -94,7 +94,7 @@ def _legs(analysis: PositionAnalysis, timestamp: int) -> Iterator[RenderableType
     if standing.collateral:
         rows = [_collateral_row(leg, analysis, names[leg.token.address], timestamp) for leg in standing.collateral]
         yield Text("")
-        yield columns(("Supplied", "Amount", "Price", "Age", "Value", "Liq. at", "Bonus"), rows)
+        yield columns(("Supplied", "Amount", "Price", "Age", "Value", "LT", "Bonus"), rows)
     if standing.debt:
         owed = [
             (names[leg.token.address], number(leg.amount, leg.token.decimals), *_priced(leg, analysis, timestamp))
@@ -106,7 +106,7 @@ def _legs(analysis: PositionAnalysis, timestamp: int) -> Iterator[RenderableType
 
 
 def _collateral_row(leg: Collateral, analysis: PositionAnalysis, name: str, timestamp: int) -> tuple[str, ...]:
-    """ "Liq. at" is the liquidation threshold: the share of the value that still secures debt."""
+    """One supply; LT is the liquidation threshold, the share of its value that still secures debt."""
     amount = number(leg.amount, leg.token.decimals)
     secures = ratio(leg.liquidation_threshold) if leg.counts else "no"
     bonus = leg.liquidation_bonus if leg.liquidation_bonus is not None else leg.liquidation_penalty
@@ -121,7 +121,7 @@ def _priced(leg: Collateral | Debt, analysis: PositionAnalysis, timestamp: int) 
         return ("NO PRICE", NONE, "UNKNOWN")
     updated = position.price_times[leg.slot]
     old = "unknown" if updated is None else age(max(0, timestamp - updated))
-    return (price(leg.price, unit), old, money(leg.value, unit))
+    return (price_text(position, leg, leg.price), old, money(leg.value, unit))
 
 
 def _notes(analysis: PositionAnalysis) -> Iterator[RenderableType]:
@@ -138,16 +138,16 @@ def _notes(analysis: PositionAnalysis) -> Iterator[RenderableType]:
 
 
 def _families(analysis: PositionAnalysis) -> Iterator[RenderableType]:
-    """Which asset was taken to move with which; nobody should have to guess what ``--drop`` moved."""
-    legs = legs_of(analysis)
+    """Which asset was taken to move with which, and on what ground; nobody should have to guess what a drop moved."""
+    legs = sorted(legs_of(analysis), key=lambda leg: leg.slot)
     if not legs:
         return
     names = names_of(leg.token for leg in legs)
     members: dict[str, list[str]] = {}
-    for leg in sorted(legs, key=lambda leg: leg.slot):
+    for leg in legs:
         kind = "stable" if analysis.families[leg.slot].stable else "volatile"
-        listed = members.setdefault(f"{family_of(analysis, leg.slot)} ({kind})", [])
-        if names[leg.token.address] not in listed:
-            listed.append(names[leg.token.address])
-    said = "; ".join(f"{family}: {', '.join(tokens)}" for family, tokens in members.items())
-    yield paragraph(f"Families assumed: {said}. Change one with --family SYMBOL=FAMILY.")
+        members.setdefault(f"{family_of(analysis, leg.slot)} ({kind})", []).append(names[leg.token.address])
+    said = "; ".join(f"{family}: {', '.join(dict.fromkeys(tokens))}" for family, tokens in members.items())
+    guessed = dict.fromkeys(names[leg.token.address] for leg in legs if analysis.families[leg.slot].how == "symbol")
+    doubt = f" Going by the symbol alone: {', '.join(guessed)}." if guessed else ""
+    yield paragraph(f"Families assumed: {said}.{doubt} Change one with --family SYMBOL=FAMILY.")

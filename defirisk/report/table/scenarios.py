@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from defirisk.model import Ended, Outcome, Token, Unit
-from defirisk.report.figures import NONE, health, money, number
+from defirisk.report.figures import NONE, health, money, number, short_money
 from defirisk.report.legs import names_of
 from defirisk.report.sanitize import clean
 from defirisk.report.table.style import Severity, columns, paragraph
@@ -26,7 +26,7 @@ ENDINGS: Final = {
 
 
 def scenarios(analysis: PositionAnalysis) -> Iterator[RenderableType]:
-    """Two tables, what happens and what the owner loses, then a sentence for each bad debt."""
+    """What happens; where it is liquidated, where the loss goes; then a sentence for each bad debt."""
     outcomes = analysis.outcomes
     if not outcomes:
         return
@@ -34,14 +34,17 @@ def scenarios(analysis: PositionAnalysis) -> Iterator[RenderableType]:
     names = names_of(analysis.position.tokens)
     yield Text("")
     yield columns(
-        ("Scenario", "Health", "Liquidated?", "Repaid", "Then", "Bad debt"),
+        ("Scenario", "Health", "Liquidated?", "Repaid", "You lose", "Bad debt"),
         [_what_happens(outcome, unit, names) for outcome in outcomes],
     )
-    yield Text("")
-    yield columns(
-        ("Scenario", "Owner loses", "to prices", "to bonus", "to fees", "Owner keeps", "Others owed"),
-        [_owner_loses(outcome, unit) for outcome in outcomes],
-    )
+    liquidated = [outcome for outcome in outcomes if outcome.liquidations]
+    if liquidated:
+        yield Text("")
+        yield columns(
+            ("Of that in", "then", "to prices", "bonus", "fees", "You keep", "Others pay"),
+            [_where_it_goes(outcome, unit) for outcome in liquidated],
+            left=2,
+        )
     for outcome in outcomes:
         yield from _notes(outcome, unit, names)
 
@@ -61,25 +64,35 @@ def tokens_listed(amounts: Iterable[tuple[Token, int]], names: dict[str, str]) -
 
 def _what_happens(outcome: Outcome, unit: Unit, names: dict[str, str]) -> tuple[Text | str, ...]:
     lost = outcome.loss_value
-    calls = len(outcome.liquidations)
     return (
         clean(outcome.scenario),
         health(outcome.health_factor),
-        Text(f"YES, {calls}x" if outcome.liquidatable else "no", style=_style(outcome)),
+        _liquidated(outcome),
         repaid(outcome, names),
-        ENDINGS[outcome.ended] if outcome.liquidatable else NONE,
-        Text(money(lost, unit) if lost else "none", style=Severity.DANGER.style if lost else ""),
+        lost_or_gained(outcome, unit),
+        Text(short_money(lost, unit) if lost else "none", style=Severity.DANGER.style if lost else ""),
     )
 
 
-def _style(outcome: Outcome) -> str:
-    return Severity.CAUTION.style if outcome.liquidatable else Severity.GOOD.style
+def _liquidated(outcome: Outcome) -> Text:
+    """``YES, 2 calls``; the rules or the liquidators may leave a liquidatable position alone."""
+    if not outcome.liquidatable:
+        return Text("no", style=Severity.GOOD.style)
+    calls = len(outcome.liquidations)
+    said = f"YES, {calls} call{'' if calls == 1 else 's'}" if calls else f"could be: {ENDINGS[outcome.ended]}"
+    return Text(said, style=Severity.CAUTION.style)
 
 
-def _owner_loses(outcome: Outcome, unit: Unit) -> tuple[str, ...]:
+def lost_or_gained(outcome: Outcome, unit: Unit) -> str:
+    """What the owner loses; a negative loss is said as a gain."""
+    total = outcome.owner_loss.total
+    return f"gain {short_money(-total, unit)}" if total < 0 else short_money(total, unit)
+
+
+def _where_it_goes(outcome: Outcome, unit: Unit) -> tuple[str, ...]:
     loss = outcome.owner_loss
-    shown = (loss.total, loss.move, loss.bonus, loss.protocol_fee, loss.left, loss.borne_by_others)
-    return (clean(outcome.scenario), *(money(value, unit) for value in shown))
+    shown = (loss.move, loss.bonus, loss.protocol_fee, loss.left, loss.borne_by_others)
+    return (clean(outcome.scenario), ENDINGS[outcome.ended], *(short_money(value, unit) for value in shown))
 
 
 def _notes(outcome: Outcome, unit: Unit, names: dict[str, str]) -> Iterator[RenderableType]:

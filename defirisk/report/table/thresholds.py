@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from defirisk.model import Direction, Threshold, Unit
-from defirisk.report.figures import percent, price
-from defirisk.report.legs import names_of
+from defirisk.model import Direction, Threshold
+from defirisk.report.figures import percent
+from defirisk.report.legs import legs_of, names_of, price_text
 from defirisk.report.sanitize import clean
 from defirisk.report.table.style import columns, paragraph
 
@@ -20,44 +20,53 @@ if TYPE_CHECKING:
 
 NEVER = "never"
 NOW = "NOW"
+WAYS = {Direction.DOWN: "fall", Direction.UP: "rise"}
 
 
 def thresholds(analysis: PositionAnalysis) -> Iterator[RenderableType]:
-    """The moves that liquidate or leave bad debt, then, as one sentence, the moves that cannot."""
+    """The moves that liquidate or leave bad debt, then, as a sentence, those that one might fear and that cannot."""
     if not analysis.thresholds:
         return
-    unit = analysis.position.market.unit
     names = names_of(analysis.position.tokens)
     harmful = [t for t in analysis.thresholds if t.liquidation is not None]
-    harmless = [move_name(t, names) for t in analysis.thresholds if t.liquidation is None]
     yield Text("")
     if harmful:
-        rows = [(move_name(t, names), at(t, unit), at(t, unit, bad_debt=True)) for t in harmful]
-        yield columns(("If this alone moves", "Liquidated at", "Bad debt at"), rows)
-    if harmless:
-        yield paragraph(f"No {_listed(harmless)} alone liquidates this position.")
+        rows = [(move_name(t, names), at(t, analysis), at(t, analysis, bad_debt=True)) for t in harmful]
+        yield columns(("If only this moves", "Liquidated at", "Bad debt at"), rows)
+    harmless = {
+        way: [mover(t, names) for t in analysis.thresholds if t.liquidation is None and t.direction is way]
+        for way in Direction
+    }
+    for way, movers in harmless.items():
+        if movers:
+            yield paragraph(f"No {WAYS[way]} of {_listed(movers)} alone liquidates this position.")
 
 
 def move_name(threshold: Threshold, names: dict[str, str]) -> str:
-    """``fall of WETH``, ``rise of all volatile``."""
-    way = "fall" if threshold.direction is Direction.DOWN else "rise"
-    name = names.get(threshold.asset, threshold.move) if threshold.asset else threshold.move
-    return f"{way} of {clean(name)}"
+    """``WETH falls``, ``all volatile rise``."""
+    verbs = ("falls", "rises") if threshold.asset else ("fall", "rise")
+    return f"{mover(threshold, names)} {verbs[threshold.direction is Direction.UP]}"
 
 
-def at(threshold: Threshold, unit: Unit, *, bad_debt: bool = False) -> str:
-    """``$2,345.67 (-12.35 %)``: at this price it has happened for certain; ``never`` where no such move exists."""
+def mover(threshold: Threshold, names: dict[str, str]) -> str:
+    """What moves: an asset's symbol, or the group."""
+    return clean(names.get(threshold.asset, threshold.move) if threshold.asset else threshold.move)
+
+
+def at(threshold: Threshold, analysis: PositionAnalysis, *, bad_debt: bool = False) -> str:
+    """``$2,345.67 (-12.34 %)``, rounded towards today so that no distance looks larger than it is; ``never``."""
     move = threshold.bad_debt if bad_debt else threshold.liquidation
     raw = threshold.bad_debt_price if bad_debt else threshold.liquidation_price
     if move is None:
         return NEVER
     if move == 0:
         return NOW
-    if raw is None:
+    leg = next((leg for leg in legs_of(analysis) if leg.token.address == threshold.asset), None)
+    if raw is None or leg is None:
         return percent(move)
-    further = ROUND_DOWN if threshold.direction is Direction.DOWN else ROUND_UP
-    return f"{price(raw, unit, further)} ({percent(move)})"
+    nearer = ROUND_UP if threshold.direction is Direction.DOWN else ROUND_DOWN
+    return f"{price_text(analysis.position, leg, raw, nearer)} ({percent(move)})"
 
 
-def _listed(moves: list[str]) -> str:
-    return moves[0] if len(moves) == 1 else f"{', '.join(moves[:-1])} or {moves[-1]}"
+def _listed(movers: list[str]) -> str:
+    return movers[0] if len(movers) == 1 else f"{', '.join(movers[:-1])} or {movers[-1]}"

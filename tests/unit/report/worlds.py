@@ -42,12 +42,17 @@ TIME = 1_795_305_600
 class Family:
     name: str
     stable: bool
+    how: str = "address"
 
 
 @dataclass(frozen=True)
 class State:
     tokens: tuple[Token, ...]
     prices: tuple[int, ...]
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        return tuple(10**token.decimals for token in self.tokens)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,323 @@
+"""The public API: ``import defirisk`` offers what this file defines. Every call also exists as ``..._async``.
+
+Amounts are integers in token base units, prices in the unit of the protocol's oracle, values in base units of the
+market's unit, ratios wad (1e18); results convert themselves to JSON and to pandas frames.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from defirisk.errors import InvalidAddress
+from defirisk.judging import Terms
+from defirisk.model import Scenario
+from defirisk.risk.scenario_files import load_scenarios, parse_drops, parse_shocks
+from defirisk.run import ProgressHook, check_many, check_one
+from defirisk.run import record as record_run
+from defirisk.sources import ALL, Recording, Where, demo_recording
+
+if TYPE_CHECKING:
+    from defirisk.chain.recording import ReplayChain
+    from defirisk.protocols.interface import Deployment
+    from defirisk.result import CheckResult, CheckSetResult
+
+T = TypeVar("T")
+Texts = str | Iterable[str]
+Scenarios = Scenario | str | Iterable[Scenario | str]
+DEFAULT_DROPS: Final = "10,20,30,40,50"
+"""The falls, in percent, that are looked at where no scenario is asked for."""
+
+
+def check(
+    addresses: Texts = (),
+    *,
+    rpc: Texts = (),
+    chain: str | None = None,
+    block: int | None = None,
+    fixture: Recording | None = None,
+    markets: Texts = (),
+    scenarios: Scenarios | None = None,
+    liquidator: str = "largest",
+    families: Mapping[str, str] | None = None,
+    thresholds: bool = True,
+    strict: bool = False,
+    progress: ProgressHook | None = None,
+) -> CheckResult:
+    """Check wallets on one chain: health, thresholds, scenarios, who loses what.
+
+    Works in a running event loop too (a notebook), in a thread of its own.
+
+    Args:
+        addresses: 0x addresses or ENS names; none: those of the recording.
+        rpc: JSON-RPC endpoints that share the work. Default: ``DEFIRISK_RPC_<CHAIN>``, ``ETH_RPC_URL``, then public
+            ones.
+        chain: a chain's name (default ethereum); with ``rpc`` or ``fixture`` it is only asserted.
+        block: the block's number; ``None`` for the latest.
+        fixture: a recording, by path or as :func:`load_fixture` gives it; no network then.
+        markets: names as :func:`markets` lists them, or ``PROTOCOL@0xENTRY``; none: all known there.
+        scenarios: :class:`Scenario` objects, names of presets, paths of TOML files, ``"-40%"`` (all volatile assets
+            fall) or ``"WETH=-40%"``; ``None``: falls of 10 to 50 %; empty: none.
+        liquidator: ``largest``, ``best-bonus`` or ``worst-case``.
+        families: asset (symbol or address) to family, e.g. ``{"stETH": "ETH"}``.
+        thresholds: whether to look for the prices that liquidate.
+        strict: take any fallback while reading for an error.
+        progress: called with what is being done, how much is done, how much there is.
+
+    Returns:
+        The result; what could not be read is in it as ``failed``, with its cause.
+
+    Raises:
+        InputError: what was asked for makes no sense (its subclasses say what).
+        ReadError: the chain or the recording could not be read at all.
+    """
+    where = _where(rpc, chain, block, fixture, markets)
+    return _wait(
+        check_one(
+            _texts(addresses),
+            where,
+            _terms(scenarios, families, liquidator, thresholds),
+            strict=strict,
+            progress=progress,
+        )
+    )
+
+
+async def check_async(
+    addresses: Texts = (),
+    *,
+    rpc: Texts = (),
+    chain: str | None = None,
+    block: int | None = None,
+    fixture: Recording | None = None,
+    markets: Texts = (),
+    scenarios: Scenarios | None = None,
+    liquidator: str = "largest",
+    families: Mapping[str, str] | None = None,
+    thresholds: bool = True,
+    strict: bool = False,
+    progress: ProgressHook | None = None,
+) -> CheckResult:
+    """As :func:`check`, to be awaited."""
+    where = _where(rpc, chain, block, fixture, markets)
+    return await check_one(
+        _texts(addresses), where, _terms(scenarios, families, liquidator, thresholds), strict=strict, progress=progress
+    )
+
+
+def check_chains(
+    addresses: Texts,
+    chains: Texts = ALL,
+    *,
+    block: int | None = None,
+    markets: Texts = (),
+    scenarios: Scenarios | None = None,
+    liquidator: str = "largest",
+    families: Mapping[str, str] | None = None,
+    thresholds: bool = True,
+    strict: bool = False,
+    progress: ProgressHook | None = None,
+) -> CheckSetResult:
+    """Check wallets on several chains, read side by side; a chain that fails leaves the others answered.
+
+    Args:
+        addresses: 0x addresses or ENS names.
+        chains: names, or ``"all"`` for every chain with a known market.
+        block: the block's number, the same on every chain; ``None`` for the latest of each.
+        markets: names as :func:`markets` lists them; chains without any of them are left out.
+        scenarios: as in :func:`check`; so are the other arguments.
+        liquidator: the order of liquidations.
+        families: asset to family.
+        thresholds: whether to look for the prices that liquidate.
+        strict: take any fallback while reading for an error.
+        progress: called with what is being done, how much is done, how much there is.
+
+    Returns:
+        A result a chain, and the chains that gave no answer.
+
+    Raises:
+        InputError: what was asked for makes no sense.
+    """
+    where = Where(chains=_texts(chains), block=block, markets=_texts(markets))
+    return _wait(
+        check_many(
+            _texts(addresses),
+            where,
+            _terms(scenarios, families, liquidator, thresholds),
+            strict=strict,
+            progress=progress,
+        )
+    )
+
+
+async def check_chains_async(
+    addresses: Texts,
+    chains: Texts = ALL,
+    *,
+    block: int | None = None,
+    markets: Texts = (),
+    scenarios: Scenarios | None = None,
+    liquidator: str = "largest",
+    families: Mapping[str, str] | None = None,
+    thresholds: bool = True,
+    strict: bool = False,
+    progress: ProgressHook | None = None,
+) -> CheckSetResult:
+    """As :func:`check_chains`, to be awaited."""
+    where = Where(chains=_texts(chains), block=block, markets=_texts(markets))
+    return await check_many(
+        _texts(addresses), where, _terms(scenarios, families, liquidator, thresholds), strict=strict, progress=progress
+    )
+
+
+def demo(
+    *,
+    markets: Texts = (),
+    scenarios: Scenarios | None = None,
+    liquidator: str = "largest",
+    families: Mapping[str, str] | None = None,
+    thresholds: bool = True,
+) -> CheckResult:
+    """Check the wallets of the recording that ships with the package: no network, no key.
+
+    Arguments and errors are those of :func:`check`.
+    """
+    from defirisk.stories import labels  # noqa: PLC0415 - only for the demo
+
+    where = Where(fixture=demo_recording(), markets=_texts(markets))
+    return _wait(check_one((), where, _terms(scenarios, families, liquidator, thresholds), labels=labels()))
+
+
+def record(
+    addresses: Texts,
+    output: str | Path,
+    *,
+    rpc: Texts = (),
+    chain: str | None = None,
+    block: int | None = None,
+    fixture: Recording | None = None,
+    markets: Texts = (),
+    strict: bool = False,
+) -> Path:
+    """Record what :func:`check` reads, for offline replay with ``fixture=``.
+
+    Args:
+        addresses: 0x addresses or ENS names.
+        output: the file; gzipped if its name ends in ``.gz``. Written whole or not at all.
+        rpc: as in :func:`check`; so are the other arguments.
+        chain: a chain's name.
+        block: the block's number.
+        fixture: another recording, to take a part of it.
+        markets: the markets.
+        strict: take any fallback while reading for an error.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        InputError: what was asked for makes no sense, or the file cannot be written.
+        ReadError: the chain could not be read in full; nothing is written then.
+    """
+    return _wait(
+        record_async(
+            addresses, output, rpc=rpc, chain=chain, block=block, fixture=fixture, markets=markets, strict=strict
+        )
+    )
+
+
+async def record_async(
+    addresses: Texts,
+    output: str | Path,
+    *,
+    rpc: Texts = (),
+    chain: str | None = None,
+    block: int | None = None,
+    fixture: Recording | None = None,
+    markets: Texts = (),
+    strict: bool = False,
+) -> Path:
+    """As :func:`record`, to be awaited."""
+    from defirisk.chain.recording import write_fixture  # noqa: PLC0415 - only to record
+
+    where = _where(rpc, chain, block, fixture, markets)
+    path = Path(output)
+    write_fixture(path, await record_run(_texts(addresses), where, strict=strict))
+    return path
+
+
+def markets(chains: Texts = ()) -> tuple[Deployment, ...]:
+    """The known deployments: name, protocol, chain, entry contract.
+
+    Args:
+        chains: only those chains, by name; none: all.
+
+    Raises:
+        UnknownChain: no such chain is known.
+    """
+    from defirisk.chain.endpoints import chain_named  # noqa: PLC0415 - only to list
+    from defirisk.protocols import registry  # noqa: PLC0415 - only to list
+
+    wanted = {chain_named(name).chain_id for name in _texts(chains) if name != ALL}
+    return tuple(one for one in registry.deployments() if not wanted or one.chain_id in wanted)
+
+
+def load_fixture(path: str | Path) -> ReplayChain:
+    """Load a recording once, to check it several times with ``check(fixture=...)``.
+
+    Args:
+        path: a file of the format ``defirisk-fixture/1``, plain or gzipped.
+
+    Raises:
+        FixtureError: it cannot be read, is too large, or is not a sound recording.
+    """
+    from defirisk.chain.recording import load_fixture as load  # noqa: PLC0415 - only to replay
+
+    return load(str(path))
+
+
+def scenarios_of(asked: Scenarios | None) -> tuple[Scenario, ...]:
+    """Scenarios from what a caller may write: objects, presets, files, ``"-40%"``, ``"WETH=-40%"``.
+
+    Raises:
+        BadMove, BadFile, UnknownScenario: a text that means none.
+    """
+    if asked is None:
+        return parse_drops(DEFAULT_DROPS)
+    several = (asked,) if isinstance(asked, str | Scenario) else asked
+    return tuple(scenario for one in several for scenario in _scenarios(one))
+
+
+def _scenarios(one: Scenario | str) -> tuple[Scenario, ...]:
+    if isinstance(one, Scenario):
+        return (one,)
+    return (parse_shocks([one]),) if "=" in one else load_scenarios(one)
+
+
+def _terms(scenarios: Scenarios | None, families: Mapping[str, str] | None, liquidator: str, thresholds: bool) -> Terms:
+    return Terms(scenarios_of(scenarios), dict(families or {}), liquidator, thresholds)
+
+
+def _where(rpc: Texts, chain: str | None, block: int | None, fixture: Recording | None, markets: Texts) -> Where:
+    chains = () if chain is None else (chain,)
+    return Where(rpc=_texts(rpc), chains=chains, block=block, fixture=fixture, markets=_texts(markets))
+
+
+def _texts(given: Texts) -> tuple[str, ...]:
+    """One text or several."""
+    texts = (given,) if isinstance(given, str) else tuple(given)
+    if not all(isinstance(text, str) for text in texts):
+        raise InvalidAddress("addresses, endpoints and names are given as text")
+    return texts
+
+
+def _wait(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; beside a running event loop, in a thread of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, work).result()

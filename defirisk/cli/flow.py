@@ -1,0 +1,116 @@
+"""From options to the API and from its results to text: what the commands have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from defirisk.cli.output import check_writable, print_out, say, write_whole
+from defirisk.cli.progress import progress
+from defirisk.cli.results import deliver
+from defirisk.errors import BadMove
+from defirisk.judging import Terms
+from defirisk.report.check import Check, CheckSet
+from defirisk.risk.families import parse_overrides
+from defirisk.risk.scenario_files import gather, parse_drops
+from defirisk.sources import Where, demo_recording
+
+Asked = Mapping[str, Any]
+"""Options by name, as click gives them."""
+
+
+def check_and_deliver(addresses: Sequence[str], asked: Asked, *, format_: str, output: Path | None, quiet: bool) -> int:
+    """``defirisk check``."""
+    from defirisk.run import check_many, check_one  # noqa: PLC0415 - after the options are known to be sound
+
+    if output is not None:
+        check_writable(output)
+    terms, where = terms_of(asked), where_of(asked)
+    many = len(asked["chains"]) > 1 or "all" in asked["chains"]
+    with progress(quiet=quiet) as hook:
+        found: Check | CheckSet
+        if many and not where.rpc and where.fixture is None:
+            found = asyncio.run(check_many(addresses, where, terms, strict=asked["strict"], progress=hook))
+        else:
+            found = asyncio.run(check_one(addresses, where, terms, strict=asked["strict"], progress=hook))
+    return conclude(found, format_, output)
+
+
+def demo_and_deliver(asked: Asked, *, format_: str, output: Path | None, quiet: bool) -> int:
+    """``defirisk demo``."""
+    from defirisk.run import check_one  # noqa: PLC0415 - after the options are known to be sound
+    from defirisk.stories import labels  # noqa: PLC0415 - only for the demo
+
+    if output is not None:
+        check_writable(output)
+    terms, where = terms_of(asked), Where(fixture=demo_recording(), markets=tuple(asked["markets"]))
+    with progress(quiet=quiet) as hook:
+        found = asyncio.run(check_one((), where, terms, labels=labels(), progress=hook))
+    return conclude(found, format_, output)
+
+
+def record_to(output: Path, addresses: Sequence[str], asked: Asked, *, quiet: bool) -> int:
+    """``defirisk record``."""
+    from defirisk.chain.recording import write_fixture  # noqa: PLC0415 - after the options are known to be sound
+    from defirisk.run import record  # noqa: PLC0415 - after the options are known to be sound
+
+    check_writable(output)
+    with progress(quiet=quiet) as hook:
+        if hook:
+            hook("recording", 0, 0)
+        fixture = asyncio.run(record(addresses, where_of(asked), strict=asked["strict"]))
+    write_fixture(output, fixture)
+    if not quiet:
+        wallets, markets = len(fixture.wallets), len(fixture.markets)
+        say(f"recorded {wallets} wallet(s) in {markets} market(s) at block {fixture.block.number} to {output}")
+    return 0
+
+
+def list_markets(chains: Sequence[str], *, format_: str, output: Path | None) -> int:
+    """``defirisk markets``."""
+    from defirisk.api import markets  # noqa: PLC0415 - only to list
+    from defirisk.report.markets import text  # noqa: PLC0415 - only to list
+
+    if output is not None:
+        check_writable(output)
+    listed = text(markets(chains), format_)
+    if output is None:
+        print_out(listed)
+    else:
+        write_whole(output, listed)
+    return 0
+
+
+def terms_of(asked: Asked) -> Terms:
+    """How to judge; falls of 10 to 50 % where no scenario was asked for."""
+    from defirisk.api import DEFAULT_DROPS  # noqa: PLC0415 - shared with the API
+
+    scenarios = gather(asked["drop"], asked["shocks"], asked["scenarios"]) or parse_drops(DEFAULT_DROPS)
+    families = parse_overrides(asked["families"])
+    return Terms(scenarios, families, asked["liquidator"], not asked["no_thresholds"])
+
+
+def where_of(asked: Asked) -> Where:
+    """Where to read."""
+    return Where(
+        rpc=tuple(asked["rpc"]),
+        chains=tuple(asked["chains"]),
+        block=asked["block"],
+        fixture=asked["fixture"],
+        markets=tuple(asked["markets"]),
+    )
+
+
+def conclude(found: Check | CheckSet, format_: str, output: Path | None) -> int:
+    """Deliver, say on stderr what went wrong, and tell the code: wrong input before incomplete reading."""
+    code = deliver(found, format_, output)
+    failures = found.failures if isinstance(found, CheckSet) else ()
+    for failure in failures:
+        say(f"error[{failure.code}]: {failure.chain}: {failure.message}")
+    for notice in found.refused:
+        say(f"error[{notice.code}]: {notice.text}")
+    if found.refused or any(failure.exit_code == BadMove.exit_code for failure in failures):
+        return BadMove.exit_code
+    return code

@@ -1,0 +1,106 @@
+"""From what was read to what is said of it: every position judged under every scenario. Pure.
+
+Whatever cannot be judged is said at the position it concerns, and the rest is judged all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from defirisk.errors import BadMove
+from defirisk.model import AccountReading, Position, Scenario, Snapshot
+from defirisk.model import Warning as Notice
+from defirisk.report.check import Account
+from defirisk.risk.binding import BoundScenario, known_assets, validate
+from defirisk.risk.engine import PositionAnalysis, analyse
+from defirisk.risk.families import FamilyBook
+from defirisk.risk.scenarios import moved_prices
+from defirisk.risk.thresholds import ThresholdUndecided
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How positions are judged.
+
+    ``families`` overrides, symbol or address to family; ``liquidator`` the order of liquidations; ``thresholds``
+    whether to look for them.
+    """
+
+    scenarios: tuple[Scenario, ...]
+    families: Mapping[str, str] = field(default_factory=dict)
+    liquidator: str = "largest"
+    thresholds: bool = True
+
+
+def judge(
+    snapshots: Sequence[Snapshot],
+    terms: Terms,
+    markets: Sequence[str],
+    progress: Callable[[int, int], None] | None = None,
+) -> list[tuple[Account, ...]]:
+    """Judge everything in the snapshots of a run; a scenario may name what is known on any of its chains.
+
+    Args:
+        snapshots: as read, one a chain.
+        terms: how.
+        markets: the names of the markets asked for.
+        progress: told how many positions of how many are done.
+
+    Returns:
+        The accounts of each snapshot.
+
+    Raises:
+        InputError: a scenario or a family override names what nobody holds.
+        UnknownLiquidator: no such order.
+    """
+    book = FamilyBook.load(terms.families)
+    positions = [position for one in snapshots for account in one.accounts for position in account.positions]
+    scenarios = validate(terms.scenarios, known_assets(positions), book, markets)
+    judged: list[PositionAnalysis] = []
+    for position in positions:
+        judged.append(_judged(position, scenarios, book, terms))
+        if progress:
+            progress(len(judged), len(positions))
+    waiting = iter(judged)
+    return [tuple(_accounts(snapshot.accounts, waiting)) for snapshot in snapshots]
+
+
+def _accounts(readings: Iterable[AccountReading], waiting: Iterator[PositionAnalysis]) -> Iterator[Account]:
+    for reading in readings:
+        analyses = tuple(next(waiting) for _ in reading.positions)
+        yield Account(reading.address, analyses, reading.failures, reading.warnings)
+
+
+def _judged(position: Position, scenarios: Sequence[BoundScenario], book: FamilyBook, terms: Terms) -> PositionAnalysis:
+    if position.unpriced:
+        return _with_legs(analyse(position, (), book=book), book)
+    fitting, refused = _fitting(position, scenarios, book)
+    position = replace(position, warnings=(*position.warnings, *refused)) if refused else position
+    try:
+        return analyse(position, fitting, book=book, liquidator=terms.liquidator, thresholds=terms.thresholds)
+    except ThresholdUndecided as problem:
+        notice = Notice(problem.code, f"the prices that liquidate are not known: {problem.message}")
+        position = replace(position, warnings=(*position.warnings, notice))
+        return analyse(position, fitting, book=book, liquidator=terms.liquidator, thresholds=False)
+
+
+def _with_legs(analysis: PositionAnalysis, book: FamilyBook) -> PositionAnalysis:
+    """An unpriced position with what it holds and owes: amounts are known even where no value is."""
+    standing = analysis.position.rules.standing(analysis.position.state)
+    return replace(analysis, standing=standing, families=book.families(analysis.position, standing))
+
+
+def _fitting(
+    position: Position, scenarios: Sequence[BoundScenario], book: FamilyBook
+) -> tuple[list[BoundScenario], list[Notice]]:
+    """The scenarios that this position's prices can take, and a word on each that they cannot."""
+    fitting, refused = [], []
+    for scenario in scenarios:
+        try:
+            moved_prices(position, scenario, book)
+        except BadMove as problem:
+            refused.append(Notice(problem.code, f"{scenario.name} was left out here: {problem.message}"))
+        else:
+            fitting.append(scenario)
+    return fitting, refused

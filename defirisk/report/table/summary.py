@@ -1,0 +1,60 @@
+"""One line a position, before the details, where there are several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from defirisk.model import Position, PositionStatus, Threshold
+from defirisk.report.check import Account, Check
+from defirisk.report.figures import NONE, health, percent
+from defirisk.report.legs import names_of
+from defirisk.report.sanitize import clean, short_address
+from defirisk.report.table.position import severity_of
+from defirisk.report.table.style import Severity, columns
+from defirisk.report.table.thresholds import move_name
+
+if TYPE_CHECKING:
+    from defirisk.risk.engine import PositionAnalysis
+
+
+def summary(check: Check) -> Iterator[RenderableType]:
+    """Worst first would hide whose is whose: the order is that of the details below."""
+    rows = [row for account in check.accounts for row in _rows(account)]
+    if len(rows) < 2:
+        return
+    yield Text("")
+    yield columns(("", "Wallet", "Verdict", "Health", "Nearest liquidation"), rows, left=3)
+
+
+def _rows(account: Account) -> Iterator[tuple[Text | str, ...]]:
+    wallet = short_address(account.address)
+    for analysis in account.positions:
+        severity = severity_of(analysis)
+        position, standing = analysis.position, analysis.standing
+        judged = standing if position.status is PositionStatus.OK else None
+        yield (
+            Text(severity.mark, style=severity.style),
+            wallet,
+            Text(clean(analysis.verdict.code), style=severity.style),
+            health(judged.health_factor) if judged else NONE,
+            _nearest(position, analysis),
+        )
+    for failure in account.failures:
+        yield Text(Severity.DANGER.mark, style=Severity.DANGER.style), wallet, "NOT READ", NONE, clean(failure.market)
+    if not account.positions and not account.failures:
+        yield "", wallet, "no position", NONE, NONE
+
+
+def _nearest(position: Position, analysis: PositionAnalysis) -> str:
+    """The single asset or group that has to move least."""
+    reached = [(abs(t.liquidation), t.kind != "asset", t) for t in analysis.thresholds if t.liquidation is not None]
+    if not reached:
+        return "no single move" if analysis.thresholds else NONE
+    nearest: Threshold = min(reached, key=lambda found: found[:2])[2]
+    if not nearest.liquidation:
+        return "NOW"
+    return f"{move_name(nearest, names_of(position.tokens))}: {percent(nearest.liquidation)}"

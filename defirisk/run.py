@@ -1,0 +1,236 @@
+"""One run, start to end: open the source, find the wallets, read the markets, judge. The only async core.
+
+The sync API and the command line are thin faces over it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Final
+
+from defirisk.chain.addresses import parse_address
+from defirisk.chain.calls import Chain
+from defirisk.chain.endpoints import chain_named, chain_with_id
+from defirisk.chain.recording import Fixture, FixtureMarket, Recorder, ReplayChain
+from defirisk.errors import DefiriskError, FallbackUsed, IncompleteRecording, InputError
+from defirisk.judging import Terms, judge
+from defirisk.model import Snapshot
+from defirisk.model import Warning as Notice
+from defirisk.protocols.interface import Deployment
+from defirisk.reading import read_snapshot
+from defirisk.report.check import Account, ChainFailure
+from defirisk.result import CheckResult, CheckSetResult
+from defirisk.sources import DEFAULT_CHAIN, Where, deployments_for, markets_on, opened
+
+ProgressHook = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is (0 where that is not known)."""
+_FALLBACKS: Final = frozenset({"unverified-revision"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One chain as read: ``names`` are the ENS names by address, ``markets`` those asked, ``live`` not a recording."""
+
+    snapshot: Snapshot
+    names: Mapping[str, str]
+    markets: tuple[str, ...]
+    live: bool
+
+
+async def check_one(
+    addresses: Sequence[str],
+    where: Where,
+    terms: Terms,
+    *,
+    labels: Mapping[str, str] | None = None,
+    strict: bool = False,
+    progress: ProgressHook | None = None,
+) -> CheckResult:
+    """Check wallets on one chain. Errors: see :func:`defirisk.check`."""
+    chain_name = next(iter(where.chain_names()), None)
+    found = await _read(addresses, where, chain_name, strict=strict, progress=progress)
+    (accounts,) = judge([found.snapshot], terms, found.markets, _judging(progress))
+    return _result(found, accounts, labels or {})
+
+
+async def check_many(
+    addresses: Sequence[str],
+    where: Where,
+    terms: Terms,
+    *,
+    strict: bool = False,
+    progress: ProgressHook | None = None,
+) -> CheckSetResult:
+    """Check wallets on several chains, read side by side. Errors: see :func:`defirisk.check_chains`."""
+    wanted = [(name, markets_on(where, name)) for name in where.chain_names()]
+    wanted = [(name, one) for name, one in wanted if one.markets or not where.markets]
+    wallets = await _resolved_once(addresses, [name for name, _ in wanted])
+    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False)) for name, one in wanted)
+    outcomes = await asyncio.gather(*reads)
+    found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
+    markets = [market for one in found for market in one.markets]
+    judged = judge([one.snapshot for one in found], terms, markets, _judging(progress))
+    return CheckSetResult(
+        checks=tuple(_result(one, accounts, {}) for one, accounts in zip(found, judged, strict=True)),
+        failures=tuple(outcome for outcome in outcomes if isinstance(outcome, ChainFailure)),
+    )
+
+
+async def record(addresses: Sequence[str], where: Where, *, strict: bool = False) -> Fixture:
+    """Read what a check reads, and keep it. Errors: see :func:`defirisk.record`."""
+    async with opened(where, next(iter(where.chain_names()), None)) as chain:
+        recorder = Recorder(chain)
+        wallets = _unique((await _wallets(recorder, addresses)).values())
+        deployments = deployments_for(where, chain)
+        snapshot = await read_snapshot(recorder, deployments, wallets)
+        _refuse_fallbacks(snapshot, strict=strict)
+        _refuse_failures(snapshot)
+        await _verify(chain)
+        return recorder.fixture(
+            markets=[FixtureMarket(one.protocol, one.entry, _plain_name(one)) for one in deployments],
+            wallets=wallets,
+            recorded_by=f"defirisk {version('defirisk')}",
+        )
+
+
+async def _read(
+    addresses: Sequence[str],
+    where: Where,
+    chain_name: str | None,
+    *,
+    strict: bool,
+    only: bool = True,
+    progress: ProgressHook | None = None,
+) -> Found:
+    _tell(progress, f"opening {chain_name or DEFAULT_CHAIN}")
+    given = {text: None if _is_name(text) else parse_address(text) for text in addresses}
+    async with opened(where, chain_name, only=only) as chain:
+        wallets = await _wallets(chain, given)
+        deployments = deployments_for(where, chain)
+        unique = _unique(wallets.values())
+        _tell(progress, f"reading {len(deployments)} market(s) for {len(unique)} wallet(s)")
+        snapshot = await read_snapshot(chain, deployments, unique)
+        await _verify(chain, budget=_ROUND_TRIPS)
+        _refuse_fallbacks(snapshot, strict=strict)
+    names = {address: text for text, address in wallets.items() if _is_name(text)}
+    notices = (*snapshot.warnings, *_doubles(addresses, wallets))
+    markets = tuple(one.name for one in deployments)
+    return Found(replace(snapshot, warnings=notices), names, markets, not isinstance(chain, ReplayChain))
+
+
+_ROUND_TRIPS: Final = 4
+"""A check takes at most this many round trips; one that is left is spent on seeing that the block still stands."""
+
+
+async def _wallets(chain: Chain, given: Iterable[str]) -> dict[str, str]:
+    """The address of each text: as it is, or what ENS says; a recording's own wallets where none was given."""
+    texts = list(dict.fromkeys(given))
+    if not texts:
+        if isinstance(chain, ReplayChain) and chain.fixture.wallets:
+            return {wallet: wallet for wallet in chain.fixture.wallets}
+        raise InputError("no wallet was given", hint="for example `defirisk check 0x...`, or `defirisk demo`")
+    names = [text for text in texts if _is_name(text)]
+    resolved: dict[str, str] = {}
+    if names:
+        from defirisk.chain.ens import resolve  # noqa: PLC0415 - its tables take half a second
+
+        resolved = dict(zip(names, await resolve(chain, names), strict=True))
+    return {text: resolved.get(text) or parse_address(text) for text in texts}
+
+
+async def _resolved_once(addresses: Sequence[str], chains: Sequence[str]) -> list[str]:
+    """For several chains: ENS names become addresses once, where ENS is."""
+    names = [text for text in dict.fromkeys(addresses) if _is_name(text)]
+    if not names:
+        return [parse_address(text) for text in addresses]
+    from defirisk.chain.ens import resolve  # noqa: PLC0415 - its tables take half a second
+
+    home = next((name for name in chains if chain_named(name).ens), DEFAULT_CHAIN)
+    async with opened(Where(chains=(home,)), home, only=False) as chain:
+        found = dict(zip(names, await resolve(chain, names), strict=True))
+    return [found.get(text) or parse_address(text) for text in addresses]
+
+
+async def _attempt(name: str, reading: object) -> Found | ChainFailure:
+    try:
+        return await reading  # type: ignore[misc, no-any-return]
+    except DefiriskError as problem:
+        return ChainFailure(name, problem.code, problem.message, problem.hint, problem.exit_code)
+
+
+async def _verify(chain: Chain, budget: int | None = None) -> None:
+    """See that a live chain's block was not replaced while it was read, where the budget of round trips allows it."""
+    from defirisk.chain.client import LiveChain  # noqa: PLC0415 - loaded already where it matters
+
+    if isinstance(chain, LiveChain) and (budget is None or chain.round_trips < budget):
+        await chain.verify()
+
+
+def _result(found: Found, accounts: Iterable[Account], labels: Mapping[str, str]) -> CheckResult:
+    snapshot = found.snapshot
+    known = chain_with_id(snapshot.chain_id)
+    return CheckResult(
+        chain_id=snapshot.chain_id,
+        block=snapshot.block,
+        timestamp=snapshot.timestamp,
+        source=snapshot.source,
+        accounts=tuple(
+            replace(account, name=found.names.get(account.address), label=labels.get(account.address))
+            for account in accounts
+        ),
+        warnings=snapshot.warnings,
+        chain=known.name if known else None,
+        read_at=int(time.time()) if found.live else None,
+        markets=found.markets,
+    )
+
+
+def _refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
+    """``--strict``: whatever was read in another way than the first one is an error."""
+    used = list(snapshot.warnings)
+    used += [w for a in snapshot.accounts for p in a.positions for w in p.warnings if w.code in _FALLBACKS]
+    if strict and used:
+        raise FallbackUsed("; ".join(dict.fromkeys(f"{notice.text} [{notice.code}]" for notice in used)))
+
+
+def _refuse_failures(snapshot: Snapshot) -> None:
+    failed = [failure for account in snapshot.accounts for failure in account.failures]
+    if failed:
+        first = failed[0]
+        raise IncompleteRecording(
+            f"nothing was recorded, because {first.market} could not be read: {first.message}",
+            hint="name the markets that you need with --market",
+        )
+
+
+def _doubles(addresses: Sequence[str], wallets: Mapping[str, str]) -> list[Notice]:
+    asked = [wallets[text] for text in addresses]
+    double = [address for address in dict.fromkeys(asked) if asked.count(address) > 1]
+    return [Notice("duplicate-address", f"{address} was given more than once and is listed once") for address in double]
+
+
+def _judging(progress: ProgressHook | None) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress("judging positions", done, total)
+
+
+def _tell(progress: ProgressHook | None, stage: str) -> None:
+    if progress:
+        progress(stage, 0, 0)
+
+
+def _plain_name(deployment: Deployment) -> str | None:
+    """A name worth recording; ``PROTOCOL@0xENTRY`` says nothing that the entry does not."""
+    return None if "@" in deployment.name else deployment.name
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text is meant as an ENS name."""
+    return "." in text.strip(".") and not text.startswith("0x")
+
+
+def _unique(addresses: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(addresses))
