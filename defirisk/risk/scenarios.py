@@ -78,8 +78,6 @@ class _Mover:
 
     def _price(self, slot: int, worth: Worth, unit: Worth) -> int:
         today = self._position.prices[slot]
-        if self._unit is not None and self._assets[slot] == self._unit[0]:
-            return today
         price = mul_div_down(worth.over, unit.under, worth.under * unit.over)
         if price <= 0 < today:
             raise BadMove(

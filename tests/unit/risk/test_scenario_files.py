@@ -1,12 +1,13 @@
 """Scenarios as people write them: exact numbers, stable names, and refusals that say where and what."""
 
+from contextlib import suppress
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defirisk.errors import BadFile, BadMove, DefiriskError, UnknownScenario
+from defirisk.errors import BadFile, BadMove, InputError, UnknownScenario
 from defirisk.fixedpoint import WAD, fixed_string
 from defirisk.model import Move, Scenario
 from defirisk.risk import scenario_files
@@ -65,7 +66,7 @@ def test_the_same_drop_twice_counts_once():
 @pytest.mark.parametrize(
     "text",
     ["100", "100.0", "101", "1000", "-10", "+10", "abc", "", ",", "10,", "1e1", "10..5", ".5", "5.", "nan", "inf", "0x10",
-     "1_0", "١٠", "10 20", "9.12345678901234567", "9" * 5000, "10%%", "--10"],
+     "1_0", "\u0661\u0660", "10 20", "9.12345678901234567", "9" * 5000, "10%%", "--10"],
 )  # fmt: skip
 def test_what_is_no_drop_is_refused(text):
     with pytest.raises(BadMove):
@@ -211,7 +212,7 @@ def test_a_binary_file_is_refused(tmp_path, data):
 
 def test_a_huge_file_and_a_directory_are_refused(tmp_path):
     path = tmp_path / "huge.toml"
-    path.write_bytes(b"#" * (scenario_files.LARGEST_FILE + 1))
+    path.write_bytes(GOOD.encode() + b"#" * (scenario_files.LARGEST_FILE - len(GOOD) + 1))
     for bad in (path, tmp_path):
         with pytest.raises(BadFile):
             load_scenarios(str(bad))
@@ -263,7 +264,5 @@ def test_gather_keeps_the_order_and_refuses_two_meanings_of_one_name(tmp_path):
 @given(st.text(max_size=200))
 def test_no_text_makes_more_than_a_clear_refusal(text):
     for parse in (parse_drops, parse_change, lambda t: parse_shocks([t]), lambda t: parse_scenarios(t, "f.toml")):
-        try:
+        with suppress(InputError):
             parse(text)
-        except DefiriskError as error:
-            assert error.exit_code == 2

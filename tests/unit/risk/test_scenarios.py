@@ -307,6 +307,13 @@ def test_the_market_price_of_the_unit_moves_the_market_prices_of_all_others():
     assert moved.market == (10**18, 24 * 10**17, usdc * 102 // 50)
 
 
+def test_the_market_counts_in_the_unit_that_the_oracle_moved():
+    of = coin_market()
+    moved = moved_prices(of, Scenario("s", {"WETH": Move(change=-WAD // 2)}, {"wstETH": Move(change=-WAD // 10)}), BOOK)
+    usdc = (5 * 10**14 + 1) * 2
+    assert moved == Prices((10**18, 24 * 10**17, usdc), (10**18, 12 * 9 * 2 * 10**16, usdc))
+
+
 moves = st.integers(-WAD + 1, 20 * WAD)
 sizes = st.integers(10**6, 10**14)
 

@@ -1,6 +1,7 @@
 """Every code of the verdict, and that each sentence of it is true of the position that it is said of."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defirisk.fixedpoint import WAD
-from defirisk.model import Borne, Direction, Outcome, Threshold, Token, Unit
+from defirisk.model import Borne, Direction, OwnerLoss, Threshold, Token, Unit
 from defirisk.risk import verdict as verdicts
 from defirisk.risk.engine import analyse
 from defirisk.risk.families import FamilyBook
@@ -45,8 +46,12 @@ def test_no_debt():
 
 
 def test_no_debt_is_about_debt_not_about_the_health_factor():
-    """A debt too small to be valued has no health factor, but it is owed."""
-    assert said(position(usdc(debt=1), weth(0))).code != "no-debt"
+    """A debt too small to be valued has no health factor (Aave before 3.5), but it is owed."""
+    of = position(weth(1), usdc(1000))
+    standing = replace(of.rules.standing(of.state), health_factor=None)
+    found = verdict_of(of, standing, BOOK.families(of), None, None)
+    assert found.code == "not-liquidatable"
+    assert "health factor none" in found.text
 
 
 def test_can_be_liquidated_names_move_price_and_who_bears_the_rest():
@@ -140,13 +145,21 @@ def test_unpriced_names_the_asset_and_judges_nothing():
     assert "no usable price for WETH" in found.text
 
 
+def _today(of, **changed):
+    return replace(outcome_of(of, "today", Prices(of.prices)), **changed)
+
+
 def test_refused_liquidations_are_said():
     of = position(weth(1), usdc(1700))
-    standing = of.rules.standing(of.state)
-    today = outcome_of(of, "today", Prices(of.prices))
-    refused = Outcome(**{**{f: getattr(today, f) for f in today.__slots__}, "liquidations": ()})
-    found = verdict_of(of, standing, BOOK.families(of), None, refused)
+    found = verdict_of(of, of.rules.standing(of.state), BOOK.families(of), None, _today(of, liquidations=()))
     assert "refuse every liquidation at the moment" in found.text
+
+
+def test_the_protocols_fee_is_part_of_the_cost():
+    of = position(weth(1), usdc(1700))
+    loss = OwnerLoss(total=0, move=0, bonus=70 * USD, protocol_fee=15 * USD, left=200 * USD, borne_by_others=0)
+    found = verdict_of(of, of.rules.standing(of.state), BOOK.families(of), None, _today(of, owner_loss=loss))
+    assert "costs you 85.00 USD in bonus and fees and leaves you 200.00 USD" in found.text
 
 
 def test_a_hostile_symbol_does_not_reach_the_sentence():
@@ -185,6 +198,30 @@ def test_the_nearest_of_several_is_named():
     )  # fmt: skip
     assert "a fall of all volatile assets by 20.0 % (health" in found.text
     assert "a fall of all volatile assets by 33.3 % leaves" in found.text
+
+
+amounts = st.integers(0, 3 * 10**6)
+
+
+@given(supply=amounts, extra=amounts, debt=amounts, high=st.integers(50, 95), low=st.integers(5, 60))
+def test_the_code_says_what_the_replay_does(supply, extra, debt, high, low):
+    """Two collaterals, one of them nearly worthless as cover: each code exactly where its facts hold."""
+    of = position(
+        weth(supply / 10**6, threshold=high * WAD // 100, bonus=WAD // 10),
+        Side(TOKENS["WBTC"], 60000 * USD, supply=extra, threshold=low * WAD // 100),
+        Side(TOKENS["USDC"], USD, debt=debt * 2000),
+    )
+    code, standing = said(of, thresholds=False).code, of.rules.standing(of.state)
+    today = outcome_of(of, "today", Prices(of.prices))
+    lowered = any(
+        step.health_factor_after is not None and step.health_factor_after < before
+        for step, before in zip(today.liquidations, [standing.health_factor], strict=False)
+    )
+    assert (code == "no-debt") == (debt == 0)
+    assert (code == "not-liquidatable") == (debt > 0 and not standing.liquidatable)
+    assert (code == "bad-debt-now") == (today.loss_value > 0)
+    if lowered and today.loss_value == 0:
+        assert code == "toxic"
 
 
 @pytest.mark.parametrize(
