@@ -90,15 +90,13 @@ class FamilyBook:
     def families(self, position: Position, standing: Standing | None = None) -> tuple[FamilyOf, ...]:
         """The family of every price slot.
 
-        A slot whose price serves other tokens than its own (the price source of an Aave V3.0 eMode) is of the common
-        family of those tokens, if they have one; ``standing`` tells which they are.
+        A price that serves other tokens than its own (the price source of an Aave V3.0 eMode) is of the common family
+        of those tokens, if they have one; ``standing`` tells which they are.
         """
         chain_id, tokens = position.market.chain_id, position.tokens
-        own = [self.family_of(chain_id, token) for token in tokens]
-        for slot, served in _served_by_others(tokens, standing).items():
-            common = _common([self.family_of(chain_id, token) for token in served])
-            own[slot] = common or own[slot]
-        return tuple(own)
+        served = _served_by_others(tokens, standing)
+        common = {source: _common([self.family_of(chain_id, token) for token in of]) for source, of in served.items()}
+        return tuple(common.get(token.address) or self.family_of(chain_id, token) for token in tokens)
 
     def check_overrides(self, assets: Iterable[tuple[int, Token]]) -> None:
         """Refuse an override of an asset that nobody holds: it is a slip of the pen that would change nothing.
@@ -178,12 +176,14 @@ def _upper(symbol: str) -> str:
     return "".join(c.upper() if c.isascii() else c for c in symbol)
 
 
-def _served_by_others(tokens: tuple[Token, ...], standing: Standing | None) -> dict[int, list[Token]]:
-    served: dict[int, list[Token]] = {}
+def _served_by_others(tokens: tuple[Token, ...], standing: Standing | None) -> dict[str, list[Token]]:
+    """By the address that a price is of: the other tokens that it values."""
+    served: dict[str, list[Token]] = {}
     legs: tuple[Collateral | Debt, ...] = (*standing.collateral, *standing.debt) if standing else ()
     for leg in legs:
-        if leg.token.address != tokens[leg.slot].address:
-            served.setdefault(leg.slot, []).append(leg.token)
+        source = tokens[leg.slot].address
+        if leg.token.address != source:
+            served.setdefault(source, []).append(leg.token)
     return served
 
 

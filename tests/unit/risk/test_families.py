@@ -101,13 +101,15 @@ def test_overrides_that_say_nothing_or_twice_are_refused(texts):
 
 
 def test_a_price_source_takes_the_common_family_of_what_it_prices():
-    source = Side(token("eMode 1", "0x" + "55" * 20), 10**8)
-    holder = position(Side(TOKENS["USDC"], 10**8, supply=1), Side(TOKENS["DAI"], 10**8, debt=1), source)
-    legs = tuple(_leg(TOKENS[name], slot=2) for name in ("USDC", "DAI"))
-    assert BOOK.families(holder)[2].how == "own"
-    assert BOOK.families(holder, _standing(legs))[2] == FamilyOf("USD", True, "symbol")
-    mixed = (*legs, _leg(TOKENS["WETH"], slot=2))
-    assert BOOK.families(holder, _standing(mixed))[2].how == "own"
+    """One source, a slot for each holding that it values: they are one price, so they are of one family."""
+    source = "0x" + "55" * 20
+    slots = [Side(Token(source, "eMode 1", decimals), 10**8) for decimals in (6, 18)]
+    holder = position(Side(TOKENS["USDC"], 10**8, supply=1), Side(TOKENS["DAI"], 10**8, debt=1), *slots)
+    assert {family.how for family in BOOK.families(holder)[2:]} == {"own"}
+    legs = (_leg(TOKENS["USDC"], slot=2), _leg(TOKENS["DAI"], slot=3))
+    assert BOOK.families(holder, _standing(legs))[2:] == (FamilyOf("USD", True, "symbol"),) * 2
+    mixed = (*legs, _leg(TOKENS["WETH"], slot=3))
+    assert {family.how for family in BOOK.families(holder, _standing(mixed))[2:]} == {"own"}
 
 
 def test_near_names_only_symbols_that_are_plain_text():
