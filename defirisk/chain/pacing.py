@@ -87,5 +87,5 @@ def _seconds_until(date: str) -> float:
 
     try:
         return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

@@ -27,8 +27,11 @@ _HTTP_AUTH: Final = (401, 403)
 _RETRIED: Final = (Kind.RATE, Kind.LAGGING, Kind.TRANSIENT)
 
 
-class TooBig(Exception):
-    """The endpoint refuses this much at once; ``timed_out``: it did not say so, it only never answered."""
+class TooBig(EndpointRefused):
+    """The endpoint refuses this much at once: a signal to ask for less.
+
+    ``timed_out``: it did not say so, it only never answered.
+    """
 
     def __init__(self, reason: str, *, timed_out: bool = False) -> None:
         super().__init__(reason)

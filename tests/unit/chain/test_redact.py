@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from defirisk.chain.pacing import retry_after
 from defirisk.chain.redact import check_url, clean, host_of
 from defirisk.errors import InputError
 
@@ -66,3 +67,19 @@ def test_urls_that_cannot(url: str) -> None:
 
 def test_the_port_is_shown() -> None:
     assert host_of(f"http://u:{KEY}@127.0.0.1:8545/{KEY}") == "127.0.0.1:8545"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, 0),
+        ("7", 7),
+        ("-7", 0),
+        ("soon", 0),
+        ("nan", 0),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0),
+        ("Fri, 99 Foo 99999 99:99:99 GMT", 0),
+    ],
+)
+def test_what_a_retry_after_asks_for(header: str | None, seconds: float) -> None:
+    assert retry_after(header) == seconds
