@@ -46,9 +46,32 @@ def div_up(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def if_positive(x: int, then: int, otherwise: int) -> int:
+    """``then`` if x > 0, else ``otherwise``; on intervals the hull of both where that is not decided."""
+    if type(x) is int:
+        return then if x > 0 else otherwise
+    return x.if_positive(then, otherwise)  # type: ignore[attr-defined, no-any-return]
+
+
+def may_be_positive(x: int) -> bool:
+    """x > 0; on intervals whether any number of it is."""
+    return x > 0 if type(x) is int else x.hi > 0  # type: ignore[attr-defined, no-any-return]
+
+
+def known_at_most(x: int, bound: int) -> int:
+    """x, of which its caller can prove that it is at most ``bound``: intervals forget such proofs."""
+    return x if type(x) is int else x.clipped(bound)  # type: ignore[attr-defined, no-any-return]
+
+
+def remainder(a: int, b: int) -> int:
+    """What dividing a by b rounds away: a - b * (a / b, down)."""
+    return a % b
+
+
 def zero_floor_sub(a: int, b: int) -> int:
     """a - b, or 0 where that is negative."""
-    return a - b if a > b else 0
+    difference = a - b
+    return if_positive(difference, difference, 0)
 
 
 def percent_mul_half_up(value: int, bps: int) -> int:

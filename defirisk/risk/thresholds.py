@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from defirisk.errors import DefiriskError
 from defirisk.fixedpoint import WAD, div_down, div_up
 from defirisk.model import Direction, Position, Standing, Threshold
 from defirisk.protocols.interface import Rules
-from defirisk.risk.interval import Undecided
+from defirisk.risk.interval import Undecided, unanimous
 from defirisk.risk.paths import Axis, Road, road
 from defirisk.risk.replay import replay
 
@@ -29,7 +30,7 @@ ROUNDING_UNITS: Final = 512
 
 A liquidation call rounds a handful of divisions, each by at most one base unit; replays take a few dozen calls."""
 MOST_STRETCHES: Final = 20_000
-GROWTH: Final = 4
+GALLOP: Final = 8
 
 
 class ThresholdUndecided(DefiriskError):
@@ -55,6 +56,12 @@ class _Line:
             return 0, end
         return 0, min(end, div_up(-self.at, self.per) - 1)
 
+    def root(self, end: int) -> int:
+        """Where the line meets zero, in [0, end]; an end where it does not."""
+        if self.per == 0:
+            return 0 if self.at < 0 else end
+        return min(end, max(0, div_down(self.at, -self.per) + 1 if self.per < 0 else 0))
+
 
 def thresholds_of(
     position: Position, axes: Sequence[Axis], *, today: Standing | None = None, liquidator: str = "largest"
@@ -77,9 +84,13 @@ class _Search:
         self._today = today
         self._liquidator = liquidator
         slack = self._rules.health_slack(self._state, today)
-        self._safety = _safety_weights(self._state, today, slack.threshold)
+        weigh = _Weights(self._state.scales)
+        self._common = weigh.common
+        self._safety = weigh.safety(today, slack.threshold)
         self._safety_loss = slack.value
-        self._cover = _cover_weights(self._state, today) if slack.conserves else None
+        self._cover = weigh.cover(today, ROUNDING_UNITS) if slack.conserves else None
+        self._health = weigh.safety(today, 0)
+        self._surplus = weigh.cover(today, 0)
 
     def along(self, axis: Axis, direction: Direction) -> Threshold:
         way = road(self._prices, axis, direction)
@@ -99,22 +110,24 @@ class _Search:
     def _nearest(self, way: Road) -> tuple[int | None, int | None]:
         if not self._today.debt:
             return None, None
-        unsafe = _line(self._safety, self._safety_loss, self._state.scales, way).doubtful(way.end)
+        unsafe = _line(self._safety, self._safety_loss * self._common, way).doubtful(way.end)
         if unsafe is None:
             return None, None
-        liquidation = _first(unsafe, lambda near, far: self._liquidatable(way, near, far))
+        guess = _line(self._health, 0, way).root(way.end)
+        liquidation = _first(unsafe, guess, lambda near, far: self._liquidatable(way, near, far))
         if liquidation is None:
             return None, None
         uncovered = self._uncovered(way)
         if uncovered is None:
             return liquidation, None
         doubtful = max(liquidation, uncovered[0]), min(unsafe[1], uncovered[1])
-        return liquidation, _first(doubtful, lambda near, far: self._loses(way, near, far))
+        guess = _line(self._surplus, 0, way).root(way.end)
+        return liquidation, _first(doubtful, guess, lambda near, far: self._loses(way, near, far))
 
     def _uncovered(self, way: Road) -> tuple[int, int] | None:
         if self._cover is None:
             return 0, way.end
-        return _line(self._cover, ROUNDING_UNITS, self._state.scales, way).doubtful(way.end)
+        return _line(self._cover, ROUNDING_UNITS * self._common, way).doubtful(way.end)
 
     def _liquidatable(self, way: Road, near: int, far: int) -> bool:
         state = self._rules.reprice(self._state, _ranges(way, near, far))
@@ -130,61 +143,92 @@ def _ranges(way: Road, near: int, far: int) -> tuple[int, ...]:
     return way.prices(near) if near == far else way.price_ranges(near, far)  # type: ignore[return-value]
 
 
-def _first(stretch: tuple[int, int], holds: Callable[[int, int], bool]) -> int | None:
-    """The nearest distance in a stretch at which something holds, everything nearer proved not to."""
+def _first(stretch: tuple[int, int], guess: int, holds: Callable[[int, int], bool]) -> int | None:
+    """The nearest distance in a stretch at which something holds, everything nearer proved not to.
+
+    Where it probably is steers the search only: stretches grow shorter as they come near it.
+    """
     near, last = stretch
-    length = max(1, last - near + 1)
+    target = _probable(stretch, guess, holds)
+    length = max(1, target - near)
     for _ in range(MOST_STRETCHES):
         if near > last:
             return None
         far = min(last, near + length - 1)
         try:
-            found = holds(near, far)
+            found = holds(near, far) if near == far else unanimous(partial(holds, near, far))
         except Undecided:
-            length = max(1, (far - near + 1) // GROWTH)
+            length = max(1, (far - near + 1) // 2)
             continue
         if found:
             return near
         near = far + 1
-        length *= GROWTH
+        length = max(1, target - near if near < target else length * 2)
     raise ThresholdUndecided(
         "the nearest threshold could not be proved within bounds", hint="the position lies within rounding of its limit"
     )
 
 
-def _safety_weights(state: Any, today: Standing, slack: int) -> list[int]:
-    """By slot: how much the margin of health grows with the price, in amount * wad (before dividing by the scale)."""
-    weights = [0] * len(state.tokens)
-    for leg in today.collateral:
-        if leg.counts:
-            weights[leg.slot] += leg.amount * (leg.liquidation_threshold - slack)
-    for debt in today.debt:
-        weights[debt.slot] -= debt.amount * WAD
-    return weights
+def _probable(stretch: tuple[int, int], guess: int, holds: Callable[[int, int], bool]) -> int:
+    """Where something begins to hold if it does so once and for all; past the end where it does not hold there.
+
+    Gallops from a guess in both directions, then bisects what lies between.
+    """
+    near, last = stretch
+    low, high = near - 1, last + 1
+    at, step = min(max(guess, near), last), 1
+    while low < at < high:
+        if holds(at, at):
+            high, at = at, at - step
+        else:
+            low, at = at, at + step
+        step *= GALLOP
+    while high - low > 1:
+        middle = div_down(low + high, 2)
+        if holds(middle, middle):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
-def _cover_weights(state: Any, today: Standing) -> list[int]:
-    """By slot: how much what liquidation can repay exceeds the debt, with rounding against the lenders."""
-    weights = [0] * len(state.tokens)
-    for leg in today.collateral:
-        if leg.counts:
-            weights[leg.slot] += (leg.amount - ROUNDING_UNITS) * leg.recovery - leg.amount
-    for debt in today.debt:
-        weights[debt.slot] -= (debt.amount + ROUNDING_UNITS) * WAD
-    return weights
+class _Weights:
+    """By price slot: how much a margin grows with the price, in amount * wad * common / scale."""
+
+    def __init__(self, scales: tuple[int, ...]) -> None:
+        self.common = max(scales)
+        self._factors = [div_down(self.common, scale) for scale in scales]
+
+    def safety(self, today: Standing, slack: int) -> list[int]:
+        """The margin of health, each threshold less ``slack`` (wad)."""
+        supplied = [
+            (leg.slot, leg.amount * (leg.liquidation_threshold - slack)) for leg in today.collateral if leg.counts
+        ]
+        return self._summed(supplied + [(leg.slot, -leg.amount * WAD) for leg in today.debt])
+
+    def cover(self, today: Standing, rounding: int) -> list[int]:
+        """What liquidation can repay less the debt, with ``rounding`` base units of each token against the lenders."""
+        supplied = [
+            (leg.slot, (leg.amount - rounding) * leg.recovery - leg.amount) for leg in today.collateral if leg.counts
+        ]
+        return self._summed(supplied + [(leg.slot, -(leg.amount + rounding) * WAD) for leg in today.debt])
+
+    def _summed(self, parts: list[tuple[int, int]]) -> list[int]:
+        weights = [0] * len(self._factors)
+        for slot, weight in parts:
+            weights[slot] += weight * self._factors[slot]
+        return weights
 
 
-def _line(weights: list[int], loss: int, scales: tuple[int, ...], way: Road) -> _Line:
-    """The margin sum(weight * price / scale) / wad - loss along a road, from below, times what makes it integers.
+def _line(weights: list[int], loss: int, way: Road) -> _Line:
+    """The margin sum(weight * price) - wad * loss along a road, from below, times what makes it integers.
 
     A price is up to one unit below its exact quotient, which costs a positive weight that much.
     """
-    common = max(scales)
     at = per = 0
-    constant = loss * WAD * common
-    for weight, scale, (price, step) in zip(weights, scales, way.numerator, strict=True):
-        factor = weight * (common // scale)
-        at += factor * price
-        per += factor * step
-        constant += max(0, factor) if step or way.denominator[1] else 0
+    constant = loss * WAD
+    for weight, (price, step) in zip(weights, way.numerator, strict=True):
+        at += weight * price
+        per += weight * step
+        constant += max(0, weight) if step or way.denominator[1] else 0
     return _Line(at - constant * way.denominator[0], per - constant * way.denominator[1])

@@ -14,6 +14,7 @@ from defirisk.fixedpoint import (
     UINT256_MAX,
     WAD,
     div_down,
+    may_be_positive,
     mul_div_down,
     percent_mul_half_up,
     wad_div_half_up,
@@ -161,7 +162,7 @@ def _judge(revision: Revision, state: AaveState) -> tuple[Standing, Weighed]:
         slot = state.slot_of(index)
         price = Price(slot, state.prices[slot], 10**holding.reserve.token.decimals)
         amount = supply_of(revision, holding)
-        if amount > 0:
+        if may_be_positive(amount):
             supplied.append(_collateral(holding, revision.terms(state, holding), amount, price, weighed))
         amount = debt_of(revision, holding)
         if amount > 0:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from defirisk.fixedpoint import UINT256_MAX, div_down, mul_div_down, zero_floor_sub
+from defirisk.fixedpoint import UINT256_MAX, div_down, if_positive, known_at_most, mul_div_down, zero_floor_sub
 from defirisk.model import Amount, Seized, Standing
 from defirisk.protocols.aave_v3.account import debt_of, supply_of, variable_debt_of
 from defirisk.protocols.aave_v3.amounts import (
@@ -223,11 +223,13 @@ def _burned_supply(call: Call, holding: Holding, amounts: Amounts, emptied: Empt
     """The liquidator's part is burned, then the fee moves, cut to the shares that are left; and the fee as it moved."""
     revision, index = call.revision, holding.reserve.liquidity_index
     left = holding.scaled_supply - _nonzero(call, revision.burn_supply(amounts.taken - amounts.fee, index))
-    fee, fee_shares = amounts.fee, revision.burn_supply(amounts.fee, index)
-    if fee_shares > left:
-        fee_shares, fee = left, revision.supply_balance(left, index)
+    spare = left - revision.burn_supply(amounts.fee, index)
+    fee = if_positive(-spare, revision.supply_balance(left, index), amounts.fee)
+    left = if_positive(spare, spare, 0)
+    if amounts.all_collateral:
+        left = known_at_most(left, 1)  # two burns of the whole balance round away a share at the most
     flag = holding.collateral and not emptied.flag_falls
-    return _supply_now(holding, left - fee_shares, collateral=flag), fee
+    return _supply_now(holding, left, collateral=flag), fee
 
 
 def _supply_now(holding: Holding, supply: int, *, collateral: bool) -> Holding:

@@ -15,7 +15,7 @@ from defirisk.protocols.aave_v3 import interest
 from defirisk.protocols.aave_v3.account import BPS_IN_WAD, AccountData, account_data, debt_of, judge, supply_of
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
 from defirisk.protocols.aave_v3.revisions import POOL_REVISIONS, REVISIONS, UNVERIFIED_POOL_REVISIONS, Revision
-from defirisk.protocols.aave_v3.state import AaveState, EMode, Holding
+from defirisk.protocols.aave_v3.state import AaveState, Holding
 from defirisk.protocols.interface import Pair, Slack, Step
 
 
@@ -24,15 +24,6 @@ class Indices(NamedTuple):
 
     liquidity: int
     variable_borrow: int
-
-
-def _priced_at(state: AaveState, emode: EMode) -> tuple[int, ...]:
-    """By slot, the slot of the price that values it: the category's source for its members (3.0, 3.1)."""
-    source = len(state.tokens) - 1 if emode.price_slot is None else emode.price_slot
-    return tuple(
-        source if slot == source or state.holdings[slot].reserve.emode_category == emode.id else slot
-        for slot in range(len(state.tokens))
-    )
 
 
 class AaveV3Rules:
