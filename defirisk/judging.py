@@ -16,7 +16,6 @@ from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.engine import PositionAnalysis, analyse
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.scenarios import moved_prices
-from defirisk.risk.thresholds import ThresholdUndecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +76,7 @@ def _judged(position: Position, scenarios: Sequence[BoundScenario], book: Family
         return _with_legs(analyse(position, (), book=book), book)
     fitting, refused = _fitting(position, scenarios, book)
     position = replace(position, warnings=(*position.warnings, *refused)) if refused else position
-    try:
-        return analyse(position, fitting, book=book, liquidator=terms.liquidator, thresholds=terms.thresholds)
-    except ThresholdUndecided as problem:
-        notice = Notice(problem.code, f"the prices that liquidate are not known: {problem.message}")
-        position = replace(position, warnings=(*position.warnings, notice))
-        return analyse(position, fitting, book=book, liquidator=terms.liquidator, thresholds=False)
+    return analyse(position, fitting, book=book, liquidator=terms.liquidator, thresholds=terms.thresholds)
 
 
 def _with_legs(analysis: PositionAnalysis, book: FamilyBook) -> PositionAnalysis:

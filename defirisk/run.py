@@ -51,7 +51,7 @@ async def check_one(
     progress: ProgressHook | None = None,
 ) -> CheckResult:
     """Check wallets on one chain. Errors: see :func:`defirisk.check`."""
-    chain_name = next(iter(where.chain_names()), None)
+    chain_name = _one_chain(where)
     found = await _read(addresses, where, chain_name, strict=strict, progress=progress)
     (accounts,) = judge([found.snapshot], terms, found.markets, _judging(progress))
     return _result(found, accounts, labels or {})
@@ -82,7 +82,7 @@ async def check_many(
 
 async def record(addresses: Sequence[str], where: Where, *, strict: bool = False) -> Fixture:
     """Read what a check reads, and keep it. Errors: see :func:`defirisk.record`."""
-    async with opened(where, next(iter(where.chain_names()), None)) as chain:
+    async with opened(where, _one_chain(where)) as chain:
         recorder = Recorder(chain)
         wallets = _unique((await _wallets(recorder, addresses)).values())
         deployments = deployments_for(where, chain)
@@ -106,6 +106,8 @@ async def _read(
     only: bool = True,
     progress: ProgressHook | None = None,
 ) -> Found:
+    if not addresses and where.fixture is None:
+        raise InputError("no wallet was given", hint="for example `defirisk check 0x...`, or `defirisk demo`")
     _tell(progress, f"opening {chain_name or DEFAULT_CHAIN}")
     given = {text: None if _is_name(text) else parse_address(text) for text in addresses}
     async with opened(where, chain_name, only=only) as chain:
@@ -220,6 +222,13 @@ def _judging(progress: ProgressHook | None) -> Callable[[int, int], None] | None
 def _tell(progress: ProgressHook | None, stage: str) -> None:
     if progress:
         progress(stage, 0, 0)
+
+
+def _one_chain(where: Where) -> str | None:
+    names = where.chain_names()
+    if len(names) > 1:
+        raise InputError(f"one chain at a time, not {', '.join(names)}", hint="give one chain")
+    return names[0] if names else None
 
 
 def _plain_name(deployment: Deployment) -> str | None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from defirisk.errors import BadMove
 from defirisk.model import Failure, Position, PositionStatus
 from defirisk.model import Warning as Notice
+from defirisk.report.figures import age as shown
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
 
-_DOUBTS: Final = frozenset({"contract-mismatch", "threshold-undecided"})
 STALE_BLOCK: Final = 60
 """A block older than this is warned of (seconds)."""
 
@@ -78,7 +78,7 @@ class Check:
     def complete(self) -> bool:
         """Whether every market was answered in full for every account, in agreement with the contracts."""
         accounts_read = all(account.status is not AccountStatus.FAILED for account in self.accounts)
-        return accounts_read and not any(w.code in _DOUBTS for w in self._position_warnings())
+        return accounts_read and not any(differs(p.position) for a in self.accounts for p in a.positions)
 
     @property
     def refused(self) -> tuple[Notice, ...]:
@@ -152,5 +152,5 @@ def _of_age(age: int | None) -> tuple[Notice, ...]:
     if age is None or abs(age) <= STALE_BLOCK:
         return ()
     if age < 0:
-        return (Notice("block-ahead", f"the block is dated {-age} s ahead of this machine's clock"),)
-    return (Notice("old-block", f"the block is {age} s old: prices and debts may have moved since"),)
+        return (Notice("block-ahead", f"the block is dated {shown(-age)} ahead of this machine's clock"),)
+    return (Notice("old-block", f"the block is {shown(age)} old: prices and debts may have moved since"),)

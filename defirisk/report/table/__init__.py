@@ -12,7 +12,7 @@ from rich.text import Text
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet
 from defirisk.report.sanitize import clean
 from defirisk.report.table.header import chain_title, header
-from defirisk.report.table.position import position_blocks
+from defirisk.report.table.position import families, position_blocks
 from defirisk.report.table.style import HEADING, INDENT, WIDTH, Severity, console_for, marked, paragraph, piped_width
 from defirisk.report.table.summary import summary
 
@@ -51,6 +51,7 @@ def _check(check: Check) -> Iterator[RenderableType]:
     for account in check.accounts:
         yield Text("")
         yield Group(*_account(account, check))
+    yield from families(p for account in check.accounts for p in account.positions)
 
 
 def _account(account: Account, check: Check) -> Iterator[RenderableType]:

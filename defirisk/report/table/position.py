@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from rich.console import RenderableType
@@ -11,7 +11,7 @@ from rich.text import Text
 from defirisk.model import Collateral, Debt, Position, PositionStatus, Standing
 from defirisk.report.check import differs, position_warnings
 from defirisk.report.figures import NONE, age, health, money, number, ratio
-from defirisk.report.legs import ages_unknown, family_of, imitations, legs_of, names_of, price_text, unpriced_message
+from defirisk.report.legs import ages_unknown, imitations, legs_of, names_of, price_text, unpriced_message
 from defirisk.report.sanitize import clean, symbol
 from defirisk.report.table.scenarios import scenarios
 from defirisk.report.table.style import HEADING, Severity, columns, marked, paragraph
@@ -33,7 +33,6 @@ def position_blocks(analysis: PositionAnalysis, timestamp: int) -> Iterator[Rend
     if position.status is PositionStatus.OK and analysis.standing:
         yield from _health(position, analysis.standing)
     yield from _legs(analysis, timestamp)
-    yield from _families(analysis)
     yield from thresholds(analysis)
     yield from scenarios(analysis)
 
@@ -137,17 +136,20 @@ def _notes(analysis: PositionAnalysis) -> Iterator[RenderableType]:
         yield marked(Severity.CAUTION, f"WARNING {sentence}")
 
 
-def _families(analysis: PositionAnalysis) -> Iterator[RenderableType]:
+def families(analyses: Iterable[PositionAnalysis]) -> Iterator[RenderableType]:
     """Which asset was taken to move with which, and on what ground; nobody should have to guess what a drop moved."""
-    legs = sorted(legs_of(analysis), key=lambda leg: leg.slot)
+    legs = [(leg, analysis.families[leg.slot]) for analysis in analyses for leg in legs_of(analysis)]
     if not legs:
         return
-    names = names_of(leg.token for leg in legs)
+    names = names_of(leg.token for leg, _ in legs)
     members: dict[str, list[str]] = {}
-    for leg in legs:
-        kind = "stable" if analysis.families[leg.slot].stable else "volatile"
-        members.setdefault(f"{family_of(analysis, leg.slot)} ({kind})", []).append(names[leg.token.address])
+    for leg, family in legs:
+        kind = "stable" if family.stable else "volatile"
+        members.setdefault(f"{clean(family.name)} ({kind})", []).append(names[leg.token.address])
     said = "; ".join(f"{family}: {', '.join(dict.fromkeys(tokens))}" for family, tokens in members.items())
-    guessed = dict.fromkeys(names[leg.token.address] for leg in legs if analysis.families[leg.slot].how == "symbol")
+    guessed = dict.fromkeys(names[leg.token.address] for leg, family in legs if family.how == "symbol")
     doubt = f" Going by the symbol alone: {', '.join(guessed)}." if guessed else ""
-    yield paragraph(f"Families assumed: {said}.{doubt} Change one with --family SYMBOL=FAMILY.")
+    yield Text("")
+    yield Text(
+        f"Families assumed to move together: {said}.{doubt} Change one with --family SYMBOL=FAMILY.", overflow="fold"
+    )

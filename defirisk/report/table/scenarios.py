@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
 
 ENDINGS: Final = {
-    Ended.HEALTHY: "healthy again",
-    Ended.NOTHING_TO_SEIZE: "all is seized",
-    Ended.RULES: "rules stop it",
-    Ended.LIQUIDATOR: "no one buys",
+    Ended.HEALTHY: "healthy",
+    Ended.NOTHING_TO_SEIZE: "all seized",
+    Ended.RULES: "rules stop",
+    Ended.LIQUIDATOR: "no buyer",
 }
 
 

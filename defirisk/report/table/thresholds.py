@@ -30,6 +30,9 @@ def thresholds(analysis: PositionAnalysis) -> Iterator[RenderableType]:
     names = names_of(analysis.position.tokens)
     harmful = [t for t in analysis.thresholds if t.liquidation is not None]
     yield Text("")
+    if harmful and all(t.liquidation == 0 for t in harmful):
+        yield paragraph("It can be liquidated now; the moves below are those that would leave bad debt as well.")
+        harmful = [t for t in harmful if t.bad_debt is not None]
     if harmful:
         rows = [(move_name(t, names), at(t, analysis), at(t, analysis, bad_debt=True)) for t in harmful]
         yield columns(("If only this moves", "Liquidated at", "Bad debt at"), rows)
@@ -39,18 +42,20 @@ def thresholds(analysis: PositionAnalysis) -> Iterator[RenderableType]:
     }
     for way, movers in harmless.items():
         if movers:
-            yield paragraph(f"No {WAYS[way]} of {_listed(movers)} alone liquidates this position.")
+            yield paragraph(f"No {WAYS[way]} of {_listed(movers)} by itself liquidates this position.")
 
 
 def move_name(threshold: Threshold, names: dict[str, str]) -> str:
-    """``WETH falls``, ``all volatile rise``."""
-    verbs = ("falls", "rises") if threshold.asset else ("fall", "rise")
+    """``WETH falls``, ``all volatile assets rise``."""
+    verbs = ("falls", "rises") if threshold.kind == "asset" else ("fall", "rise")
     return f"{mover(threshold, names)} {verbs[threshold.direction is Direction.UP]}"
 
 
 def mover(threshold: Threshold, names: dict[str, str]) -> str:
-    """What moves: an asset's symbol, or the group."""
-    return clean(names.get(threshold.asset, threshold.move) if threshold.asset else threshold.move)
+    """What moves: an asset's symbol, ``all volatile assets``, ``all ETH assets``."""
+    if threshold.asset:
+        return clean(names.get(threshold.asset, threshold.move))
+    return f"all {clean(threshold.move).removeprefix('all ').removeprefix('family:')} assets"
 
 
 def at(threshold: Threshold, analysis: PositionAnalysis, *, bad_debt: bool = False) -> str:
