@@ -91,6 +91,14 @@ def test_a_dead_token_fails_everybody_and_says_which() -> None:
         assert token in one.message.lower()
 
 
+@pytest.mark.parametrize(("revision", "ceiling"), [("3.5", 12_345), ("3.7", 0)])
+def test_from_3_7_on_the_bits_of_isolation_are_dead(revision: str, ceiling: int) -> None:
+    for position in reconfigured(Bent(revision), "WBTC", on=12_345 << 212).positions():
+        for holding in position.state.holdings:
+            if holding.reserve.token.symbol == "WBTC":
+                assert holding.reserve.debt_ceiling == ceiling
+
+
 # --- prices -------------------------------------------------------------------------------------------------------
 
 
@@ -109,6 +117,8 @@ def test_a_missing_price_concerns_who_holds_or_owes_it(price: Answer) -> None:
         assert position.tokens[slot].symbol == "WBTC"
         assert position.unpriced[slot]
         assert position.reproduced == ContractView()
+        assert position.contract == usual[position.owner].contract  # the recorded one: it is told, and not compared
+        assert "contract-mismatch" not in codes(position)
         same = [(one.scaled_supply, one.scaled_variable_debt) for one in position.state.holdings]
         assert same == [(one.scaled_supply, one.scaled_variable_debt) for one in usual[position.owner].state.holdings]
 
