@@ -172,7 +172,9 @@ def _compare_after(market: Recording, after: CometState, recorded: dict[str, Any
     same("totals after", after.totals, books(totals))
     same("reserves after", storefront.reserves(after), int(totals["getReserves"]))
     judged = market.rules.standing(after)
-    assert not judged.liquidatable and judged.health_factor is None and not judged.debt
+    assert not judged.liquidatable
+    assert judged.health_factor is None
+    assert not judged.debt
 
 
 def _compare_sales(state: CometState, step: Any, recorded: dict[str, Any]) -> None:
@@ -190,7 +192,8 @@ def _compare_sales(state: CometState, step: Any, recorded: dict[str, Any]) -> No
     same("bad debt", bad_debt, max(0, int(recorded["basePaidOut"]) - paid))
     fall = int(recorded["reserves_before"]) - int(recorded["reserves_after_buys"])
     same("reserves after sale", storefront.reserves(step.state) + paid, int(recorded["reserves_after_buys"]))
-    assert (bad_debt > 0) == (fall > 0) and abs(bad_debt - max(0, fall)) <= 1  # principals round, by one unit
+    assert (bad_debt > 0) == (fall > 0)
+    assert abs(bad_debt - max(0, fall)) <= 1
 
 
 def _refuses_the_others(market: Recording, states: list[CometState], shock: dict[str, Any]) -> None:
@@ -237,4 +240,5 @@ def test_the_engine_s_replay_is_the_absorb(market: Recording) -> None:
             endings[done.ended] += 1
             borne = market.rules.borne_by(done.state, absorbed.bad_debt)
             assert sum(one.amount for one in borne) == sum(loss.raw for loss in absorbed.bad_debt)
-    assert min(endings.values()) > 100 and len(endings) == 2
+    assert min(endings.values()) > 100
+    assert len(endings) == 2

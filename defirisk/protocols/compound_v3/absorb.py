@@ -7,6 +7,7 @@ becomes the owner's supply of base, what is missing is forgiven. The collateral 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from defirisk.fixedpoint import WAD, div_up, mul_div_down, mul_div_up, wad_mul_down, zero_floor_sub
 from defirisk.model import Amount, Seized
@@ -14,6 +15,9 @@ from defirisk.protocols.compound_v3.account import borrow_balance
 from defirisk.protocols.compound_v3.interest import borrowed, supplied, supply_principal
 from defirisk.protocols.compound_v3.state import BASE, Asset, CometState
 from defirisk.protocols.interface import Step
+
+MOST_TOKENS: Final = 512
+"""What a replay's roundings may cost the lenders by the engine's margin (:mod:`defirisk.risk.thresholds`), in units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,22 @@ def _sale_covers_credit(state: CometState) -> bool:
     unit = state.prices[BASE] * WAD
     margin = (gain - cost) * state.comet.base_scale
     return margin > -unit if fine == 0 else margin >= (fine - 1) * unit
+
+
+def sales_conserve(state: CometState) -> bool:
+    """Whether at every price a sale that is to cover the debt by the engine's margin covers what reserves paid out.
+
+    The ask price is rounded down to the oracle's unit, which costs up to one unit of value a whole token, and each
+    payment up to one unit of base. Where reserves pay the debt, the engine's margin pays for both as long as the tokens
+    are few. Where they pay a credit above the debt, the discount has to: the sale is to fetch at least value * (ask -
+    liquidationFactor) more than the credit, and the value is at least the debt's. So the debt times the smallest
+    difference must be worth more than what rounding takes, at a base price of one unit already. A market that gives
+    the whole penalty away as discount has no difference, and no such promise.
+    """
+    tokens = sum(div_up(balance, asset.scale) for asset, balance in zip(state.assets, state.balances, strict=True))
+    kept = min((asset.ask - asset.liquidation_factor for asset in state.assets), default=0)
+    rounding = tokens * state.comet.base_scale + len(state.assets)
+    return tokens <= MOST_TOKENS and borrow_balance(state) * kept >= rounding * WAD
 
 
 def _buys_more_than_one(state: CometState, asset: Asset, price: int) -> bool:

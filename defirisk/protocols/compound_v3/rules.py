@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from defirisk.model import Amount, Borne, Standing
-from defirisk.protocols.compound_v3.absorb import absorb
+from defirisk.protocols.compound_v3.absorb import absorb, sales_conserve
 from defirisk.protocols.compound_v3.account import judge
 from defirisk.protocols.compound_v3.state import BASE, CometState
 from defirisk.protocols.interface import Pair, Refused, Slack, Step
@@ -59,16 +59,13 @@ class CometRules:
             raise Refused("NotLiquidatable")
         return absorb(state)
 
-    def health_slack(self, state: CometState, standing: Standing) -> Slack:  # noqa: ARG002 - the shared signature
+    def health_slack(self, state: CometState, standing: Standing) -> Slack:
         """How far rounding may move the health decision, at any price, and whether sales keep what was lent.
 
         A collateral's value is cut by less than a unit, which costs its part of the sum less than one, and that part is
         cut by less than another; a debt's value is rounded in the owner's favour.
-
-        Sales do not keep it up to a fixed number of units (``conserves``): the storefront's ask price is rounded down
-        to the oracle's unit, which is a large part of a small price.
         """
-        return Slack(threshold=0, value=2 * len(standing.collateral), conserves=False)
+        return Slack(threshold=0, value=2 * len(standing.collateral), conserves=sales_conserve(state))
 
     def borne_by(self, state: CometState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
         """The market's reserves at the block pay, as far as there are any; the rest is the suppliers'."""

@@ -7,6 +7,7 @@ import pytest
 from defirisk.chain.calls import Call, Returned, Reverted
 from defirisk.errors import ContractMismatch, MalformedAnswer, MissingCall, NotAMarket, NotDeployed, UnsupportedRules
 from defirisk.model import NATIVE_COIN, ContractView, Position, PositionStatus, Unit
+from defirisk.protocols.compound_v3 import PROTOCOL
 from defirisk.protocols.compound_v3.account import borrow_balance, supply_balance
 from defirisk.protocols.compound_v3.state import CometState
 from tests.recorded.compound_v3.tampered import ABI, BAD_PRICE, Market, words
@@ -42,10 +43,22 @@ async def test_every_wallet_is_what_was_recorded_of_it(market: Market) -> None:
             continue
         assert isinstance(position, Position)
         assert position.state == expected
-        assert position.owner == owner and position.status is PositionStatus.OK
+        assert position.owner == owner
+        assert position.status is PositionStatus.OK
         assert position.contract == position.reproduced
         assert len(position.price_times) == len(position.tokens)
-        assert position.price_times[0] is None and all(position.price_times[1:])  # the base's mock was never updated
+
+
+async def test_feed_times_are_the_feeds_own(market: Market) -> None:
+    """By slot; 0, as a mock that was never updated says, is no time."""
+    chain, seen = market.chain(), 0
+    for position in (await market.read(chain)).positions:
+        feeds = [] if position is None else [feed_of(market, position, slot) for slot in range(len(position.tokens))]
+        rounds = await chain.calls([ABI["latestRoundData"](feed) for feed in feeds])
+        for time, answer in zip(position.price_times if position else (), rounds, strict=True):
+            assert time == (int.from_bytes(answer.data[96:128]) or None)
+            seen += time is not None
+    assert seen >= 10
 
 
 async def test_balances_are_the_accrued_ones(market: Market) -> None:
@@ -80,13 +93,15 @@ async def test_three_round_trips_and_one_where_nobody_has_anything(market: Marke
     assert len(chain.asked) == 3
     chain = market.chain()
     reading = await market.read(chain, wallets=[])
-    assert reading.positions == () and len(chain.asked) == 1
+    assert reading.positions == ()
+    assert len(chain.asked) == 1
 
 
 async def test_a_wallet_with_nothing_costs_one_round_trip() -> None:
     chain = WETH.chain()
     reading = await WETH.read(chain, [WETH.wallet("empty")])
-    assert reading.positions == (None,) and reading.rules == "comet"
+    assert reading.positions == (None,)
+    assert reading.rules == "comet"
     assert len(chain.asked) == 1
 
 
@@ -105,7 +120,8 @@ async def test_no_call_beyond_the_recording_but_the_probe(market: Market) -> Non
 async def test_who_is_liquidatable_only_once_accrued(market: Market) -> None:
     """The contract says no, we say yes, a warning says why, and it is no difference from the contract."""
     position = await market.position(LATER)
-    assert position.contract.liquidatable is False and position.reproduced.liquidatable is False
+    assert position.contract.liquidatable is False
+    assert position.reproduced.liquidatable is False
     assert position.rules.standing(position.state).liquidatable
     assert [warning.code for warning in position.warnings] == ["liquidatable-once-accrued"]
 
@@ -151,7 +167,9 @@ async def test_a_description_that_reverts_is_no_harm() -> None:
 
 
 def feed_of(market: Market, position: Position, slot: int) -> str:
-    by_asset = {one["asset"]: one["price_feed"] for one in recording(market.name).base["assets"]}
+    base = recording(market.name).base
+    by_asset = {one["asset"]: one["price_feed"] for one in base["assets"]}
+    by_asset[base["base_token"]] = base["base_price_feed"]
     return by_asset[position.tokens[slot].address]
 
 
@@ -160,8 +178,10 @@ async def test_a_bad_price_of_what_is_held_makes_it_unpriced(market: Market) -> 
     call = market.call("getPrice", feed_of(market, healthy, 2))
     position = await market.position(MANY, {call: BAD_PRICE})
     assert position.status is PositionStatus.UNPRICED
-    assert list(position.unpriced) == [2] and "BadPrice" in position.unpriced[2]
-    assert position.prices[2] == 0 and position.prices[1] == healthy.prices[1]
+    assert list(position.unpriced) == [2]
+    assert "BadPrice" in position.unpriced[2]
+    assert position.prices[2] == 0
+    assert position.prices[1] == healthy.prices[1]
 
 
 async def test_a_bad_price_reaches_no_other_wallet() -> None:
@@ -170,7 +190,8 @@ async def test_a_bad_price_reaches_no_other_wallet() -> None:
         feed_of(USDC, await USDC.position(OVER), slot) for slot in range(1, len((await USDC.position(OVER)).tokens))
     }
     position = await USDC.position(OVER, {USDC.call("getPrice", feed): BAD_PRICE for feed in feeds - kept})
-    assert position.status is PositionStatus.OK and position.contract == position.reproduced
+    assert position.status is PositionStatus.OK
+    assert position.contract == position.reproduced
 
 
 async def test_a_price_of_zero_is_no_price() -> None:
@@ -178,7 +199,8 @@ async def test_a_price_of_zero_is_no_price() -> None:
     views = {USDC.call(name, USDC.wallet(OVER)): BAD_PRICE for name in ("isLiquidatable", "isBorrowCollateralized")}
     position = await USDC.position(OVER, {USDC.call("getPrice", feed): words(0), **views})
     assert position.contract == position.reproduced == ContractView()
-    assert list(position.unpriced) == [0] and "price of 0" in position.unpriced[0]
+    assert list(position.unpriced) == [0]
+    assert "price of 0" in position.unpriced[0]
 
 
 async def test_a_base_price_is_not_needed_without_base() -> None:
@@ -201,7 +223,8 @@ async def test_a_feed_without_a_time() -> None:
     feed = recording("weth").base["base_price_feed"]
     for answer in (Reverted(b""), Returned(b""), words(1, 10**8, 0, 0, 1)):
         position = await WETH.position(MANY, {ABI["latestRoundData"](feed): answer})
-        assert position.price_times[0] is None and position.status is PositionStatus.OK
+        assert position.price_times[0] is None
+        assert position.status is PositionStatus.OK
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------
@@ -215,7 +238,9 @@ async def refused(market: Market, instead: dict[Call, object], **named: object) 
 
 async def test_partial_liquidation_is_refused_by_name(market: Market) -> None:
     problem = await refused(market, {market.call("targetHealthFactor"): words(105 * 10**16)})
-    assert type(problem) is UnsupportedRules and "targetHealthFactor" in problem.message and problem.hint
+    assert type(problem) is UnsupportedRules
+    assert "targetHealthFactor" in problem.message
+    assert problem.hint
 
 
 @pytest.mark.parametrize("name", ["baseToken", "baseTokenPriceFeed", "numAssets", "totalsBasic"])
@@ -231,7 +256,8 @@ async def test_another_contract_is_no_market(market: Market, name: str) -> None:
 )
 async def test_other_scales_and_longer_lists_are_refused(market: Market, name: str, value: int) -> None:
     problem = await refused(market, {market.call(name): words(value)})
-    assert type(problem) is UnsupportedRules and str(value) in problem.message
+    assert type(problem) is UnsupportedRules
+    assert str(value) in problem.message
 
 
 async def test_a_list_longer_than_its_own_bound_is_refused() -> None:
@@ -240,7 +266,8 @@ async def test_a_list_longer_than_its_own_bound_is_refused() -> None:
 
 async def test_an_asset_with_other_parameters_is_refused(market: Market) -> None:
     problem = await refused(market, {market.call("getAssetInfo", 0): words(*range(9))})
-    assert type(problem) is UnsupportedRules and "9 words" in problem.message
+    assert type(problem) is UnsupportedRules
+    assert "9 words" in problem.message
 
 
 @pytest.mark.parametrize("place", [0, 3, 4, 5, 6])
@@ -266,7 +293,8 @@ async def test_a_recording_that_lacks_more_than_the_probe() -> None:
     """A wallet that was not recorded is a failure of its own; a market that was not, is one of all."""
     stranger = "0x" + "11" * 20
     reading = await WETH.read(WETH.chain(), [stranger, WETH.wallet(MANY)])
-    assert isinstance(reading.positions[0], MissingCall) and isinstance(reading.positions[1], Position)
+    assert isinstance(reading.positions[0], MissingCall)
+    assert isinstance(reading.positions[1], Position)
     other = Market("weth")
     other.entry = stranger
     other.deployment = replace(other.deployment, entry=stranger)
@@ -284,7 +312,8 @@ async def test_a_balance_that_is_not_ours_is_a_failure(market: Market, name: str
     call = market.call(name, owner)
     real = int.from_bytes((await market.chain().calls([call]))[0].data)
     (found,) = (await market.read(market.chain({call: words(real + 1)}), [owner])).positions
-    assert isinstance(found, ContractMismatch) and name in found.message
+    assert isinstance(found, ContractMismatch)
+    assert name in found.message
 
 
 async def test_a_borrow_line_that_is_not_ours_is_a_failure(market: Market) -> None:
@@ -297,7 +326,8 @@ async def test_a_borrow_line_that_is_not_ours_is_a_failure(market: Market) -> No
 
 async def test_a_flag_that_is_not_ours_stands_beside_ours(market: Market) -> None:
     position = await market.position(MANY, {market.call("isLiquidatable", market.wallet(MANY)): words(1)})
-    assert position.contract.liquidatable is True and position.reproduced.liquidatable is False
+    assert position.contract.liquidatable is True
+    assert position.reproduced.liquidatable is False
 
 
 # --- the rest -----------------------------------------------------------------------------------------------------
@@ -336,8 +366,6 @@ async def test_a_token_without_a_symbol_is_shown_by_its_address() -> None:
 
 
 async def test_early_calls_are_the_first_round_trip_without_wallets(market: Market) -> None:
-    from defirisk.protocols.compound_v3 import PROTOCOL
-
     early = list(PROTOCOL.reader.early_calls(market.deployment))
     chain = market.chain()
     await market.read(chain, wallets=[])
