@@ -143,7 +143,13 @@ class LiveChain:
             calls = [*multicall.place_calls(self._asker.multicall), *early]
             asks.append(self._asker.aggregate_ask(calls, "latest" if block is None else hex(block)))
         self.round_trips += 1
-        replies = await ask_checked(endpoint, asks)
+        try:
+            replies = await ask_checked(endpoint, asks)
+        except TooBig:
+            if not early:
+                raise
+            early = ()
+            replies = await ask_checked(endpoint, asks[:2])
         chain_id = read_chain_id(replies[0], endpoint.host)
         if expected is not None and chain_id != expected:
             raise WrongChain(expected, chain_id, hint=f"{endpoint.host} is of chain id {chain_id}")

@@ -146,7 +146,7 @@ def pack_fixture(document: bytes) -> bytes:
     return packed.getvalue()
 
 
-def load_fixture(source: str | Traversable | bytes, name: str | None = None) -> ReplayChain:
+def load_fixture(source: str | Path | Traversable | bytes, name: str | None = None) -> ReplayChain:
     """Load a recording from a path, a packaged resource or bytes; ``name`` stands for it in results and messages.
 
     Raises:
@@ -162,7 +162,7 @@ def load_fixture(source: str | Traversable | bytes, name: str | None = None) -> 
     return ReplayChain(decode_fixture(_unpack(raw, shown), shown), shown)
 
 
-def _read_file(place: Traversable, name: str) -> bytes:
+def _read_file(place: Path | Traversable, name: str) -> bytes:
     try:
         with place.open("rb") as file:
             return _read_bounded(cast("BinaryIO", file), MAX_FILE_BYTES, name)

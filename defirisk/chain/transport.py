@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, *range(500, 600)})
 _REDIRECTS: Final = range(300, 400)
+_SMALL_BATCH: Final = 3  # who refuses this few for their number takes no batches
 _HTTP_OK: Final = 200
 _HTTP_TOO_LARGE: Final = 413
 _HTTP_AUTH: Final = (401, 403)
@@ -159,7 +160,7 @@ class Endpoint:
         except EndpointRefused as refusal:
             raise BatchRefused(str(refusal)) from None
         if isinstance(answers, dict):
-            raise self._batch_failure(answers, asks[0])
+            raise self._batch_failure(answers, asks)
         if not isinstance(answers, list) or not all(isinstance(one, dict) for one in answers):
             raise BatchRefused("it answered a batch with no list")
         found = {one.get("id"): one for one in answers if isinstance(one.get("id"), int)}
@@ -167,14 +168,15 @@ class Endpoint:
             raise BatchRefused(f"it answered a batch of {len(asks)} with {len(answers)} answers")
         return [self._reply(found[number]) for number in numbers]
 
-    def _batch_failure(self, answer: dict[str, Any], ask: Ask) -> Exception:
+    def _batch_failure(self, answer: dict[str, Any], asks: Sequence[Ask]) -> Exception:
         reply = self._reply(answer)
         if isinstance(reply, Result):
             return BatchRefused("it answered a batch with a single answer")
         kind = kind_of(reply)
         if kind in _RETRIED:
-            return Transient(failure_of(reply, ask, self.host))
-        return TooBig(reply.message) if kind is Kind.TOO_BIG else BatchRefused(reply.message)
+            return Transient(failure_of(reply, asks[0], self.host))
+        large = kind is Kind.TOO_BIG and len(asks) > _SMALL_BATCH
+        return TooBig(reply.message) if large else BatchRefused(reply.message)
 
     def _reply(self, answer: dict[str, Any]) -> Reply:
         error = answer.get("error")

@@ -270,11 +270,19 @@ async def test_early_calls_that_are_too_much_are_asked_later(server: RpcServer) 
         assert [warning.code for warning in chain.warnings] == ["batch-halved"]
 
 
+async def test_an_opening_that_is_too_large_is_made_without_early_calls(server: RpcServer) -> None:
+    server.script.append(Raw(413))
+    early = list(server.answers)[:3]
+    async with open_chain([server.url], early=early, **QUICK) as chain:
+        assert await chain.calls(early) == [server.answers[call] for call in early]
+        assert (chain.round_trips, chain.warnings) == (2, [])
+
+
 # --- batches refused ---
 
 
-@pytest.mark.parametrize("how", ["error", "status", "short", "object"])
-async def test_batches_that_are_refused_are_asked_one_by_one(server: RpcServer, how: str) -> None:
+@pytest.mark.parametrize("how", ["error", "status", "short", "object", 2])
+async def test_batches_that_are_refused_are_asked_one_by_one(server: RpcServer, how: str | int) -> None:
     server.batches = how
     early = list(server.answers)[:3]
     async with open_chain([keyed(server)], early=early, **QUICK) as chain:

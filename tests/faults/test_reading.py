@@ -163,6 +163,7 @@ async def test_the_same_call_twice_is_asked_once(server: RpcServer) -> None:
     async with open_chain([server.url], **QUICK) as chain:
         assert await chain.calls([call, call, call]) == [answer] * 3
     assert server.methods.count("eth_call") == 1
+    assert server.batch_sizes == []
 
 
 # --- too much at once ---
@@ -189,6 +190,22 @@ async def test_batches_shrink_to_what_is_taken(server: RpcServer, refusal: Any, 
         before = server.requests
         await compare(chain, server)
         assert server.requests - before <= -(-len(server.answers) // max(1, allowed // 2)) + 1, "it forgot the size"
+
+
+async def test_one_search_for_a_size_serves_all_that_failed(server: RpcServer) -> None:
+    async with open_chain([server.url], **QUICK | {"batch_size": 20}) as chain:
+        server.max_aggregate = 4
+        await compare(chain, server)
+    assert sorted(server.batch_sizes, reverse=True)[:5] == [20, 20, 20, 10, 5]
+    assert set(server.batch_sizes[5:]) == {2}
+
+
+@pytest.mark.parametrize("limit", [7, 50])
+async def test_json_batches_shrink_too(server: RpcServer, limit: int) -> None:
+    server.multicall, server.batches = None, limit
+    chain = await read_all(server)
+    assert codes(chain) == ["no-multicall"]
+    assert server.posts < 3 * len(server.answers) / limit + 10
 
 
 async def test_batches_that_stall_shrink_too(server: RpcServer) -> None:
@@ -237,6 +254,15 @@ async def test_a_call_starved_by_its_batch_is_not_taken_for_a_revert(server: Rpc
     assert codes(chain) == []
     wrongly_failed = len(server.answers) - 40
     assert len(server.methods) <= 3 + wrongly_failed + 12
+
+
+async def test_starved_early_answers_are_not_kept(server: RpcServer) -> None:
+    server.starve_after = 14
+    early = list(server.answers)[:30]
+    async with open_chain([server.url], early=early, **QUICK) as chain:
+        server.starve_after = None
+        assert await chain.calls(early) == [server.answers[call] for call in early]
+        assert chain.round_trips == 2
 
 
 async def test_true_reverts_cost_no_second_look(server: RpcServer) -> None:

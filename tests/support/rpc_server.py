@@ -79,7 +79,7 @@ class RpcServer:
         self.header: dict[str, Any] = {}  # overrides members of the block's header
         self.no_header = False
         self.latest_number = self.block.number  # what block.number is for an eth_call at "latest"
-        self.batches = "taken"  # or "error", "status", "short", "object", "shuffled"
+        self.batches: str | int = "taken"  # "error", "status", "short", "object", "shuffled", or the most items
         self.max_aggregate: int | None = None  # more inner calls run out of gas
         self.too_big: Raw | RpcError = RpcError(-32000, "out of gas")
         self.starve_after: int | None = None  # inner calls beyond this fail with nothing, witnesses too
@@ -145,17 +145,18 @@ class RpcServer:
         if not isinstance(payload, list):
             return self._one(payload)
         if self.batches == "error":
-            return {
-                "jsonrpc": "2.0",
-                "id": None,
-                "error": {"code": -32600, "message": "batch requests are not supported"},
-            }
+            return self._refusal("batch requests are not supported")
+        if isinstance(self.batches, int) and len(payload) > self.batches:
+            return self._refusal(f"batch size exceeds limit of {self.batches}")
         answers = [self._one(ask) for ask in payload]
         if self.batches == "short":
             return answers[:-1]
         if self.batches == "object":
             return answers[0]
         return answers[::-1] if self.batches == "shuffled" else answers
+
+    def _refusal(self, message: str) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": message}}
 
     def _one(self, ask: dict[str, Any]) -> dict[str, Any]:
         envelope = {"jsonrpc": "2.0", "id": ask["id"]}
@@ -245,6 +246,12 @@ class _Handler(BaseHTTPRequestHandler):
     rpc: RpcServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError:  # the client went away, as some of these tests make it
+            self.close_connection = True
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
