@@ -32,12 +32,13 @@ from defirisk.model import (
 from defirisk.model import Warning as Notice
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet, position_warnings
 from defirisk.report.legs import family_of, unpriced_message
-from defirisk.report.sanitize import clean, symbol
+from defirisk.report.sanitize import SYMBOL_LENGTH, clean, short_address, symbol
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
 
 Json = dict[str, Any]
+VERDICT_LENGTH: Final = 1000
 CHECK: Final = "defirisk/check/1"
 CHECK_SET: Final = "defirisk/check-set/1"
 
@@ -109,7 +110,7 @@ def _position(analysis: PositionAnalysis) -> Json:
         "collateral": [_collateral(leg, analysis) for leg in standing.collateral] if standing else [],
         "debt": [_debt(leg, analysis) for leg in standing.debt] if standing else [],
         "thresholds": [_threshold(t) for t in analysis.thresholds],
-        "verdict": {"code": analysis.verdict.code, "text": clean(analysis.verdict.text)} if analysis.verdict else None,
+        "verdict": {"code": analysis.verdict.code, "text": clean(analysis.verdict.text, VERDICT_LENGTH)},
         "scenarios": [_outcome(outcome) for outcome in analysis.outcomes],
     }
 
@@ -120,7 +121,7 @@ def _identity(position: Position) -> Json:
     return {
         "market": clean(market.name),
         "protocol": market.protocol,
-        "rules": market.rules,
+        "rules": clean(market.rules),
         "unit": {"symbol": clean(market.unit.symbol), "decimals": market.unit.decimals},
         "status": position.status.value,
         "error": {"code": "unpriced", "message": unpriced_message(position)} if unpriced else None,
@@ -214,9 +215,9 @@ def _leg(leg: Collateral | Debt, analysis: PositionAnalysis) -> Json:
 
 
 def _threshold(threshold: Threshold) -> Json:
-    shown: Json = {"kind": threshold.kind, "move": clean(threshold.move)}
+    shown: Json = {"kind": threshold.kind, "move": clean(threshold.move, SYMBOL_LENGTH)}
     if threshold.asset is not None:
-        shown["asset"] = threshold.asset
+        shown |= {"move": shown["move"] or short_address(threshold.asset), "asset": threshold.asset}
     shown |= {"direction": threshold.direction.value, "liquidation": _move(threshold.liquidation)}
     if threshold.asset is not None:
         shown["liquidation_price_raw"] = _text(threshold.liquidation_price)

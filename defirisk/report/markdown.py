@@ -68,7 +68,7 @@ def _position(analysis: PositionAnalysis) -> Iterator[str]:
     if position.status is PositionStatus.UNPRICED:
         yield f"{title}**not judged**, {escaped(unpriced_message(position))}"
     else:
-        yield title + (escaped(analysis.verdict.text) if analysis.verdict else "")
+        yield title + escaped(analysis.verdict.text)
     for warning in position_warnings(position):
         yield f"\n**Warning:** {escaped(warning.text)}"
     if position.status is PositionStatus.OK and standing:

@@ -15,8 +15,9 @@ from defirisk.report.sanitize import markdown as escaped
 SCHEMA: Final = "defirisk/markets/1"
 COLUMNS: Final = ("name", "protocol", "chain", "chain_id", "entry", "aliases", "note")
 _NOTE: Final = (
-    "The rules of a market (its revision, such as 3.6) are read from its contracts at the block of a run\n"
-    "and named in every output. Any other deployment: --market PROTOCOL@0xENTRY."
+    "The rules of a market (its revision, such as 3.6) are read from its contracts\n"
+    "at the block of a run and named in every output.\n"
+    "Any other deployment: --market PROTOCOL@0xENTRY."
 )
 
 

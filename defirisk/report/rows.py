@@ -13,7 +13,7 @@ from defirisk.fixedpoint import decimal_string, fixed_string
 from defirisk.model import Failure, Outcome, Position, PositionStatus, Standing, Threshold, Unit
 from defirisk.report.check import Account, Check, position_warnings
 from defirisk.report.legs import unpriced_message
-from defirisk.report.sanitize import clean
+from defirisk.report.sanitize import SYMBOL_LENGTH, clean
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
@@ -44,8 +44,8 @@ def position_row(analysis: PositionAnalysis) -> Row:
         **_judged(standing, unit),
         "contract_health_factor_raw": _raw(position.contract.health_factor),
         **_nearest(analysis.thresholds),
-        "verdict": clean(analysis.verdict.code) if analysis.verdict else None,
-        "verdict_text": clean(analysis.verdict.text) if analysis.verdict else None,
+        "verdict": clean(analysis.verdict.code),
+        "verdict_text": clean(analysis.verdict.text),
         "warnings": " ".join(warning.code for warning in position_warnings(position)),
     }
 
@@ -77,7 +77,7 @@ def threshold_row(threshold: Threshold, unit: Unit) -> Row:
     """One threshold's columns; moves as decimals, prices in the oracle's unit."""
     return {
         "kind": threshold.kind,
-        "move": clean(threshold.move),
+        "move": clean(threshold.move, SYMBOL_LENGTH),
         "asset": threshold.asset,
         "direction": threshold.direction.value,
         "liquidation": _move(threshold.liquidation),

@@ -20,6 +20,7 @@ from defirisk.report.table.thresholds import thresholds
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
 
+_LONGEST_VERDICT: Final = 1000
 _NEAR: Final = 11 * 10**17
 """A health factor below 1.1 is marked as near."""
 
@@ -49,11 +50,10 @@ def severity_of(analysis: PositionAnalysis) -> Severity:
 
 
 def _verdict(analysis: PositionAnalysis) -> Iterator[RenderableType]:
+    said = clean(analysis.verdict.text, _LONGEST_VERDICT)
     if analysis.position.status is PositionStatus.UNPRICED:
-        text = f"NOT JUDGED: {unpriced_message(analysis.position)}. Nothing below says how safe this position is."
-        yield marked(Severity.DANGER, text)
-    elif analysis.verdict:
-        yield marked(severity_of(analysis), clean(analysis.verdict.text, 1000))
+        said = f"NOT JUDGED. {said} Cause: {unpriced_message(analysis.position)}."
+    yield marked(severity_of(analysis), said)
 
 
 def _warnings(position: Position) -> Iterator[RenderableType]:

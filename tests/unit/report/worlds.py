@@ -59,8 +59,8 @@ class State:
 class Analysis:
     position: Position
     standing: Standing | None
+    verdict: Verdict
     thresholds: tuple[Threshold, ...] = ()
-    verdict: Verdict | None = None
     outcomes: tuple[Outcome, ...] = ()
     families: tuple[Family, ...] = field(default=(Family("ETH", False), Family("USD", True), Family("BTC", False)))
 
@@ -142,13 +142,13 @@ VERDICT = Verdict("can-leave-bad-debt", "Liquidated if WETH falls 3.34 % to $2,2
 
 
 def analysis(**changes: Any) -> Analysis:
-    base = Analysis(position(), standing(), THRESHOLDS, VERDICT, (SAFE, outcome()))
+    base = Analysis(position(), standing(), VERDICT, THRESHOLDS, (SAFE, outcome()))
     return replace(base, **changes)
 
 
 def unpriced() -> Analysis:
     held = position(unpriced={0: "the oracle says 0"})
-    return Analysis(held, standing(), (), None, ())
+    return Analysis(held, standing(), Verdict("unpriced", "No usable price: this cannot be judged."), (), ())
 
 
 def check(*analyses: Any, **changes: Any) -> Check:
