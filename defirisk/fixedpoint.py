@@ -68,6 +68,11 @@ def remainder(a: int, b: int) -> int:
     return a % b
 
 
+def same_number(a: int, b: int) -> int:
+    """One number written in two ways; an interval keeps only what both allow."""
+    return a if type(a) is int else a.meet(b)  # type: ignore[attr-defined, no-any-return]
+
+
 def zero_floor_sub(a: int, b: int) -> int:
     """a - b, or 0 where that is negative."""
     difference = a - b

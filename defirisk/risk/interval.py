@@ -193,6 +193,11 @@ class Interval:
         """The same range, none of whose numbers is above ``bound``."""
         return Interval(min(self.lo, bound), min(self.hi, bound))
 
+    def meet(self, other: Number) -> Interval:
+        """What two ranges of the same number have in common."""
+        low, high = (other.lo, other.hi) if isinstance(other, Interval) else (other, other)
+        return Interval(max(self.lo, low), min(self.hi, high))
+
     __hash__ = None  # type: ignore[assignment]
 
 

@@ -1,0 +1,207 @@
+"""One ``CToken.liquidateBorrow``: allowed?, how much, what is seized, what the market keeps, what is left.
+
+Both markets that it names are accrued already (:mod:`defirisk.protocols.compound_v2.state`), and so are the others:
+anyone may have touched them first.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from defirisk.fixedpoint import (
+    UINT256_MAX,
+    WAD,
+    div_down,
+    mul_div_down,
+    remainder,
+    wad_div_down,
+    wad_mul_down,
+    zero_floor_sub,
+)
+from defirisk.model import Amount, Seized
+from defirisk.protocols.compound_v2.account import accrued_sums
+from defirisk.protocols.compound_v2.interest import exchange_rate
+from defirisk.protocols.compound_v2.state import Books, CompoundState, CToken, Holding
+from defirisk.protocols.interface import Pair, Refused, Step
+
+
+class Seizure(NamedTuple):
+    """What a repayment takes, cToken units: ``seized`` leaves the owner and ``left`` stays; ``protocol`` of what is
+    seized stays with the protocol.
+    """
+
+    seized: int
+    left: int
+    protocol: int
+
+
+def liquidate(state: CompoundState, pair: Pair, repay: int | None) -> Step:
+    """``CToken.liquidateBorrow`` by a third party; ``None`` repays the largest amount that goes through.
+
+    Raises:
+        Refused: the contract would refuse; the reason is its own error.
+    """
+    if pair.collateral is None:
+        raise Refused("INVALID_COLLATERAL")
+    debt, collateral = state.holdings[pair.debt], state.holdings[pair.collateral]
+    _check_pauses(state, debt, collateral)
+    most = _most_closed(state, debt)
+    ratio = seize_ratio(state, pair.debt, pair.collateral)
+    if repay is None:
+        repay, seized, left = _largest(min(most, debt.books.borrows), collateral.tokens, ratio)
+    else:
+        seized, left = _asked(repay, most, debt.books.borrows, collateral.tokens, ratio)
+    if repay == 0:
+        raise Refused("LIQUIDATE_CLOSE_AMOUNT_IS_ZERO")
+    seizure = Seizure(seized, left, _protocols_part(state, collateral.market, seized))
+    return Step(
+        state=_after(state, pair, repay, seizure),
+        repaid=Amount(debt.market.token, repay),
+        seized=(_seized(collateral, pair.collateral, seizure),),
+    )
+
+
+# --- eligibility --------------------------------------------------------------------------------------------------
+
+
+def _check_pauses(state: CompoundState, debt: Holding, collateral: Holding) -> None:
+    """``liquidateBorrowAllowed`` and ``seizeAllowed``: pauses, and membership where the fork asks for it."""
+    if state.paused:
+        raise Refused("protocol is paused")
+    if debt.market.liquidate_paused:
+        raise Refused("action is paused")
+    if collateral.market.seize_paused:
+        raise Refused("seize is paused")
+    if state.entered_only and not collateral.entered:
+        raise Refused("MARKET_NOT_COLLATERAL")
+
+
+def _most_closed(state: CompoundState, debt: Holding) -> int:
+    """``liquidateBorrowAllowed``: all of a forced debt; otherwise, with a shortfall, close factor * debt, down."""
+    if debt.market.forced:
+        return debt.debt
+    sums = accrued_sums(state)
+    if sums.collateral >= sums.debts:
+        raise Refused("INSUFFICIENT_SHORTFALL")
+    return wad_mul_down(state.close_factor, debt.debt)
+
+
+# --- amounts ------------------------------------------------------------------------------------------------------
+
+
+def seize_ratio(state: CompoundState, debt: int, collateral: int) -> int:
+    """``Comptroller.liquidateCalculateSeizeTokens``: cToken units of the collateral a base unit of the debt, wad."""
+    seized = state.holdings[collateral]
+    numerator = wad_mul_down(seized.market.incentive, state.prices[debt])
+    denominator = wad_mul_down(state.prices[collateral], seized.books.rate)
+    if denominator == 0:
+        raise Refused("PRICE_ERROR")
+    return wad_div_down(numerator, denominator)
+
+
+def cover(tokens: int, ratio: int) -> int:
+    """The largest repayment whose seizure ``tokens`` cover: ratio * repay / 1e18 rounds down to at most them."""
+    if ratio == 0:
+        return UINT256_MAX
+    return div_down((tokens + 1) * WAD - 1, ratio)
+
+
+def _largest(limit: int, tokens: int, ratio: int) -> tuple[int, int, int]:
+    """The largest repayment that is accepted, what it seizes and what it leaves.
+
+    Where the collateral sets the limit, what is left is the remainder of :func:`cover`'s division: less than a base
+    unit of the debt is worth. Said so, and not by subtraction, it is exact on a range of prices too.
+    """
+    covered = cover(tokens, ratio)
+    if covered > limit:
+        seized = wad_mul_down(ratio, limit)
+        return limit, seized, tokens - seized
+    left = div_down(remainder((tokens + 1) * WAD - 1, ratio), WAD)
+    return covered, tokens - left, left
+
+
+def _asked(repay: int, most: int, borrows: int, tokens: int, ratio: int) -> tuple[int, int]:
+    """What a given repayment seizes and leaves: ``liquidateBorrowAllowed``, ``repayBorrowFresh``, then the balance."""
+    if repay > most:
+        raise Refused("TOO_MUCH_REPAY")
+    if repay > borrows:
+        raise Refused("REPAY_BORROW_NEW_TOTAL_BALANCE_CALCULATION_FAILED")
+    seized = wad_mul_down(ratio, repay)
+    if seized > tokens:
+        raise Refused("LIQUIDATE_SEIZE_TOO_MUCH")
+    return seized, tokens - seized
+
+
+def _protocols_part(state: CompoundState, market: CToken, seized: int) -> int:
+    """``CToken.seizeInternal``, or ``Liquidator._splitLiquidationIncentive`` where that contract takes its part."""
+    if not state.cut:
+        return wad_mul_down(seized, market.seize_share)
+    bonus = mul_div_down(seized, zero_floor_sub(market.incentive, WAD), market.incentive)
+    return wad_mul_down(bonus, state.cut)
+
+
+def _seized(collateral: Holding, slot: int, seizure: Seizure) -> Seized:
+    """Underlying at the rate before the call, with the cTokens behind it."""
+    rate = collateral.books.rate
+    liquidators = seizure.seized - seizure.protocol
+    return Seized(
+        token=collateral.market.token,
+        slot=slot,
+        amount=wad_mul_down(rate, liquidators),
+        protocol_fee=wad_mul_down(rate, seizure.protocol),
+        shares=liquidators,
+        protocol_shares=seizure.protocol,
+    )
+
+
+# --- effects ------------------------------------------------------------------------------------------------------
+
+
+def _after(state: CompoundState, pair: Pair, repay: int, seizure: Seizure) -> CompoundState:
+    slot = 0 if pair.collateral is None else pair.collateral
+    holdings = list(state.holdings)
+    holdings[pair.debt] = _repaid(holdings[pair.debt], repay)
+    holdings[slot] = _emptied(holdings[slot], seizure.left, 0 if state.cut else seizure.protocol)
+    return CompoundState(
+        holdings=tuple(holdings),
+        tokens=state.tokens,
+        prices=state.prices,
+        close_factor=state.close_factor,
+        cut=state.cut,
+        entered_only=state.entered_only,
+        paused=state.paused,
+    )
+
+
+def _repaid(holding: Holding, repay: int) -> Holding:
+    """``repayBorrowFresh``: cash rises by what total borrows fall, so the exchange rate stays."""
+    books = holding.books
+    return Holding(
+        market=holding.market,
+        books=Books(books.gross, books.borrows - repay, books.reserves, books.supply, books.rate),
+        tokens=holding.tokens,
+        debt=holding.debt - repay,
+        entered=holding.entered,
+        stored_rate=holding.stored_rate,
+        stored_debt=holding.stored_debt,
+    )
+
+
+def _emptied(holding: Holding, left: int, burned: int) -> Holding:
+    """``seizeInternal``: the market's share is burned and becomes reserves, at the rate before the call."""
+    return Holding(
+        market=holding.market,
+        books=_burned(holding.books, burned) if holding.market.seize_share else holding.books,
+        tokens=left,
+        debt=holding.debt,
+        entered=holding.entered,
+        stored_rate=holding.stored_rate,
+        stored_debt=holding.stored_debt,
+    )
+
+
+def _burned(books: Books, burned: int) -> Books:
+    reserves = books.reserves + wad_mul_down(books.rate, burned)
+    supply = books.supply - burned
+    rate = exchange_rate(books.gross, reserves, supply) if supply > 0 else books.rate
+    return Books(books.gross, books.borrows, reserves, supply, rate)
