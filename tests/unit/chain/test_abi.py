@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defirisk.chain import Block, Call, Returned, Reverted
+from defirisk.chain import abi as abi_module
 from defirisk.chain.abi import Abi, Function, decode_symbol, revert_reason, signature_of
 from defirisk.chain.words import parse_type
 from defirisk.errors import CallReverted, MalformedAnswer
@@ -305,3 +306,12 @@ def test_symbols_of_every_kind(answer: Returned | Reverted, symbol: str) -> None
 def test_no_symbol_breaks_or_grows(data: bytes) -> None:
     assert len(decode_symbol(Returned(data))) <= 64
     assert revert_reason(data).isascii()
+
+
+def test_fragments_are_found_in_the_package_first_then_beside_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    assert abi_module._shipped_folder() == Path(abi_module.__file__).parents[2] / "abis"
+    fragment(tmp_path / "abis", "theirs.json", entry("get", ["uint256"]))
+    assert abi_module._shipped_folder() == tmp_path / "abis"
