@@ -17,6 +17,7 @@ from typing import Any, Final
 from defirisk.chain import words
 from defirisk.chain.addresses import ZERO_ADDRESS, checksum, is_address, keccak, parse_address
 from defirisk.chain.calls import Answer, Block, Call, Returned, Reverted
+from defirisk.chain.encoding import encoder
 from defirisk.chain.symbols import decode_symbol, revert_reason
 from defirisk.errors import CallReverted, MalformedAnswer
 
@@ -45,7 +46,7 @@ class Function:
         self._outputs = words.parse_tuple(entry.get("outputs", ()))
         self._inputs = words.parse_tuple(entry.get("inputs", ()))
         self.signature = self.name + self._inputs.name
-        self._encode = words.encoder(self._inputs)
+        self._encode = encoder(self._inputs)
         self._decode = words.decoder(self._outputs)
 
     def __repr__(self) -> str:
