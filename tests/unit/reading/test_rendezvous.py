@@ -100,9 +100,16 @@ async def test_who_asks_what_a_recording_lacks_fails_alone() -> None:
     assert found == [2, 3]
 
 
+class Slow(Echo):
+    """Answers when everybody has gone home."""
+
+    async def calls(self, calls: Sequence[Call]) -> list[Answer]:
+        await asyncio.sleep(60)
+        return await super().calls(calls)
+
+
 async def test_a_bug_is_raised_and_leaves_nobody_behind() -> None:
-    chain = Echo()
-    meeting = Rendezvous(chain)
+    meeting = Rendezvous(Slow())
 
     async def buggy() -> list[int]:
         raise KeyError("a bug")
