@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,19 @@ from .test_trouble import hostile_wallet
 from .world import Liquidated, Refusal, World
 
 VOLATILE_DROP = 40
-KINDS = ("one-one", "many-many", "emode-eth", "collateral-off", "dusty", "toxic", "supply-only", "empty")
+KINDS = (
+    "one-one",
+    "many-many",
+    "emode-eth",
+    "collateral-off",
+    "dusty",
+    "toxic",
+    "isolation",
+    "wide",
+    "same-asset",
+    "supply-only",
+    "empty",
+)
 
 
 class Ran(NamedTuple):
@@ -45,8 +57,9 @@ def some_of_every_kind(chain: World) -> list[str]:
     return [w.address for kind in KINDS for w in [w for w in chain.wallets if w.kind == kind][:2]]
 
 
-def check(chain: World, *args: str) -> dict[str, Any]:
-    ran = defirisk("check", *some_of_every_kind(chain), *source(chain), "--format", "json", *args)
+def check(chain: World, *args: str, wallets: Sequence[str] = ()) -> dict[str, Any]:
+    asked = wallets or some_of_every_kind(chain)
+    ran = defirisk("check", *asked, *source(chain), "--format", "json", *args)
     assert ran.code == 0, ran.err
     assert "Traceback" not in ran.err
     document: dict[str, Any] = json.loads(ran.out)
@@ -101,7 +114,7 @@ def test_a_drop_is_replayed_as_the_chain_does_it(chain: World) -> None:
         for wallet, position in positions_in(document).items():
             scenario = next(s for s in position["scenarios"] if s["name"] == f"-{VOLATILE_DROP}%")
             replayed += replay_json(chain, wallet, scenario)
-    assert replayed > 10
+    assert replayed > 5
 
 
 def test_a_shock_moves_one_asset_and_a_family_all_of_it(chain: World) -> None:
@@ -146,9 +159,10 @@ def without(document: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def test_without_multicall3_the_answer_is_the_same_and_says_so(chain: World) -> None:
-    usual = check(chain)
+    few = some_of_every_kind(chain)[:2]  # every call is a request of its own then, and requests are paced
+    usual = check(chain, wallets=few)
     with no_multicall(chain):
-        document = check(chain)
+        document = check(chain, wallets=few)
     assert document["warnings"] != usual["warnings"]
     assert without(document, "warnings", "block") == without(usual, "warnings", "block")
 

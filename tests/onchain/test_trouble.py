@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from eth_utils import to_checksum_address
 
 from defirisk.model import PositionStatus
 
@@ -165,7 +166,7 @@ def hostile_wallet(chain: World) -> Iterator[str]:
     """A wallet that holds every hostile token and owes USDC; market helpers are put back afterwards."""
     market = chain.market
     before = (dict(market.tokens), dict(market.feeds), dict(market.atokens))
-    wallet = "0xBAd0000000000000000000000000000000000bAd"
+    wallet = to_checksum_address("0x" + "0bad" * 10)
     try:
         with chain.reverting():
             for name in list_hostile(chain):
