@@ -249,7 +249,7 @@ def _written_off(call: Call, amounts: Amounts, holdings: list[Holding]) -> tuple
     """What is left of all debts, burned and booked as each reserve's deficit; an inactive reserve is passed over."""
     lost = [] if amounts.all_debt else [Amount(call.debt.reserve.token, call.owed - amounts.repaid)]
     for index, holding in enumerate(holdings):
-        if holding.borrowing and holding.reserve.active and index != call.debt_index:
+        if holding.borrowing and holding.reserve.active:
             lost.append(Amount(holding.reserve.token, debt_of(call.revision, holding)))
             holdings[index] = _debt_now(holding, 0, 0, borrowing=False)
     return tuple(amount for amount in lost if amount.raw > 0)

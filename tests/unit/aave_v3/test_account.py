@@ -118,6 +118,15 @@ def test_balances_round_for_the_protocol_from_3_5(name):
     assert (rules.supply_of(third), rules.debt_of(third)) == ((5, 5) if name in BEFORE_EXACT else (5, 6))
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_a_debt_without_its_flag_is_shown_and_not_seen_by_the_account(name):
+    unseen = replace(owed("DAI", 10**18), borrowing=False)
+    world = state((supplied("WETH", 10**18), 2000 * USD), (unseen, USD))
+    standing = rules_named(name).standing(world)
+    assert (standing.debt_value, standing.health_factor) == (0, None)
+    assert leg(standing, "DAI").amount == 10**18
+
+
 @pytest.mark.parametrize("name", CATEGORY)
 def test_stable_and_variable_debt_are_valued_together(name):
     world = state((supplied("WETH", 10**18), 2000 * USD), (owed("DAI", 6 * 10**9, stable_debt=6 * 10**9), USD))

@@ -103,7 +103,7 @@ def test_collateral_without_its_flag_cannot_be_chosen(name):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_collateral_of_threshold_zero_gives_nothing(name):
-    world = dollars(1000, 900, liquidation_threshold=0, liquidation_bonus=0, ltv=0)
+    world = dollars(1000, 900, liquidation_threshold=0, liquidation_bonus=0, ltv=0, protocol_fee=1000)
     if name in ("3.6", "3.7"):
         assert refusal(rules_named(name), world) == "InvalidBurnAmount()"
     else:
@@ -403,19 +403,26 @@ def test_one_scaled_unit_with_a_fee(name):
     assert refusal(rules_named(name), world, pair=(0, 2)) is None
 
 
+BY_HALVES = ("3.0", "3.1", "3.2", "3.3", "3.4")
+
+
 @pytest.mark.parametrize("name", EVERY)
-def test_a_fee_is_cut_to_the_shares_that_are_left(name):
-    """Both parts round by themselves: at an index of 1.4 rays 7 units are 5 shares, and 6 + 1 are more."""
-    index = RAY * 14 // 10
-    world = state(
-        (supplied("WBTC", 5, decimals=2, protocol_fee=5000, liquidation_bonus=14000, liquidity_index=index), 50 * USD),
-        (owed("DAI", 10**18), 100 * USD),
-    )
+@pytest.mark.parametrize(
+    ("shares", "tenths", "bonus", "by_halves", "by_ceils"),
+    [
+        # 5 shares of 1.4 are 7 units: 6 and 1 are 4 and 1 shares by halves, 5 and 1 by ceils, of which none is left
+        (5, 14, 14_000, (6, 1), (6, 0)),
+        # 3 shares of 1.5 are 5 units by halves: 4 and 1 are 3 and 1 shares; 4 units down: 3 and 1 are 2 and 1
+        (3, 15, 12_500, (4, 0), (3, 1)),
+    ],
+)
+def test_a_fee_is_cut_to_the_shares_that_are_left(name, shares, tenths, bonus, by_halves, by_ceils):
+    given = {"protocol_fee": 5000, "liquidation_bonus": bonus, "liquidity_index": RAY * tenths // 10}
+    world = state((supplied("WBTC", shares, decimals=2, **given), 50 * USD), (owed("DAI", ETHER), 100 * USD))
     step = call(rules_named(name), world)
-    after = step.state.holdings[0]
-    assert after.scaled_supply == 0
-    assert not after.collateral
-    assert step.seized[0].amount + step.seized[0].protocol_fee <= 7
+    seized, after = step.seized[0], step.state.holdings[0]
+    assert (seized.amount, seized.protocol_fee) == (by_halves if name in BY_HALVES else by_ceils)
+    assert (after.scaled_supply, after.collateral) == (0, False)
 
 
 @pytest.mark.parametrize("name", EVERY)
