@@ -72,3 +72,13 @@ def test_a_collateral_bound_call_that_repays_all_the_debt(name):
     assert step.seized[0].amount == 104
     assert step.state.holdings[1].borrowing == (name in ("3.0", "3.1", "3.2"))
     assert (step.bad_debt == ()) == (whole or name in ("3.0", "3.1", "3.2"))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_half_unit_too_little_still_repays_all_the_debt(name):
+    """10 units and the bonus are 10.5: against a balance of 10 that is 11 by halves, whose debt is 9.52, 10 again."""
+    at = state((supplied("WETH", 10, decimals=2), 10 * USD), (owed("GUSD", 10, decimals=2), 10 * USD))
+    step = call(rules_named(name), at)
+    assert (step.repaid.raw, step.seized[0].amount, step.bad_debt) == (10, 10, ())
+    assert not step.state.holdings[1].borrowing
+    assert not step.state.holdings[0].collateral
