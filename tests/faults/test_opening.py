@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import traceback
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ async def refused(urls: list[str], kind: type[DefiriskError], **more: Any) -> De
     assert type(error) is kind, error
     told = f"{error} {error.hint} {error.__cause__}"
     assert KEY not in told
+    assert KEY not in "".join(traceback.format_exception(error)), "-v would show it"
     assert "apikey" not in told
     assert len(str(error)) < 400
     assert str(error).isprintable()
@@ -329,6 +331,13 @@ async def test_the_answer_to_a_plain_call_is_checked_too(server: RpcServer) -> N
             with pytest.raises(MalformedAnswer):
                 await chain.calls([Call("0x" + "12" * 20, b"abcd")])
         assert await chain.calls([Call("0x" + "12" * 20, b"abcd")]) == [Returned(b"")]
+
+
+async def test_an_answer_to_another_question_is_none(server: RpcServer) -> None:
+    async with open_chain([server.url], **QUICK) as chain:
+        server.script.extend([Raw(body=b'{"jsonrpc": "2.0", "id": 999, "result": "0x1234"}')] * 4)
+        with pytest.raises(MalformedAnswer):
+            await chain.calls([Call("0x" + "12" * 20, b"abcd")])
 
 
 async def next_id(server: RpcServer) -> int:
