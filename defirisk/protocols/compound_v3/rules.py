@@ -21,20 +21,22 @@ _LOW_BITS: Final = 16
 class CometRules:
     """One variant's rules (:class:`defirisk.protocols.interface.Rules` of :class:`CometState`)."""
 
-    __slots__ = ("extended", "most_assets", "name", "whole_account")
+    __slots__ = ("most_assets", "name", "whole_account")
 
-    def __init__(self, name: str, *, most_assets: int, extended: bool) -> None:
+    def __init__(self, name: str, *, most_assets: int) -> None:
         self.name = name
         self.most_assets = most_assets
-        self.extended = extended
         self.whole_account = True
 
     def __repr__(self) -> str:
         return f"CometRules({self.name})"
 
     def held(self, assets_in: int, reserved: int, listed: int) -> tuple[int, ...]:
-        """``Comet.isInAsset``: the offsets, of ``listed`` assets, whose bit is set; the contract looks at no others."""
-        bits = assets_in | (reserved << _LOW_BITS if self.extended else 0)
+        """``Comet.isInAsset``: the offsets, of ``listed`` assets, whose bit is set; the contract looks at no others.
+
+        The classic contract does not know ``_reserved``, and never lists an asset whose bit would be there.
+        """
+        bits = assets_in | reserved << _LOW_BITS
         return tuple(offset for offset in range(listed) if bits >> offset & 1)
 
     def reprice(self, state: CometState, prices: tuple[int, ...]) -> CometState:
@@ -79,9 +81,9 @@ class CometRules:
         return tuple(borne)
 
 
-COMET: Final = CometRules("comet", most_assets=16, extended=False)
+COMET: Final = CometRules("comet", most_assets=16)
 """Comet and ScrollComet: collaterals in the bits of ``assetsIn``."""
-COMET_EXTENDED: Final = CometRules("comet-extended", most_assets=24, extended=True)
+COMET_EXTENDED: Final = CometRules("comet-extended", most_assets=24)
 """CometWithExtendedAssetList."""
 RULES: Final = {rules.name: rules for rules in (COMET, COMET_EXTENDED)}
 

@@ -8,7 +8,7 @@ from defirisk.chain.calls import Call, Returned, Reverted
 from defirisk.errors import ContractMismatch, MalformedAnswer, MissingCall, NotAMarket, NotDeployed, UnsupportedRules
 from defirisk.model import NATIVE_COIN, ContractView, Position, PositionStatus, Unit
 from defirisk.protocols.compound_v3 import PROTOCOL
-from defirisk.protocols.compound_v3.account import borrow_balance, supply_balance
+from defirisk.protocols.compound_v3.account import borrow_balance, is_borrow_collateralized, supply_balance
 from defirisk.protocols.compound_v3.state import CometState
 from tests.recorded.compound_v3.tampered import ABI, BAD_PRICE, Market, words
 from tests.vectors.comet import recording
@@ -227,6 +227,13 @@ async def test_a_feed_without_a_time() -> None:
         assert position.status is PositionStatus.OK
 
 
+async def test_a_feed_s_time_is_when_it_was_updated() -> None:
+    """Not when the round began, which comes before it in the answer."""
+    feed = recording("weth").base["base_price_feed"]
+    position = await WETH.position(MANY, {ABI["latestRoundData"](feed): words(9, 10**8, 1700000000, 1700000777, 9)})
+    assert position.price_times[0] == 1700000777
+
+
 # --- what is refused ----------------------------------------------------------------------------------------------
 
 
@@ -322,6 +329,31 @@ async def test_a_borrow_line_that_is_not_ours_is_a_failure(market: Market) -> No
         await market.read(market.chain({market.call("isBorrowCollateralized", owner): words(0)}), [owner])
     ).positions
     assert isinstance(found, ContractMismatch)
+
+
+async def test_the_borrow_line_is_compared_by_stored_indices(market: Market) -> None:
+    """A debt within the line by the stored index and beyond it by the accrued one: the contract says yes, as we do."""
+    state = (await market.position(MANY)).state
+    limit = sum(
+        amount * price // asset.scale * asset.borrow_collateral_factor // 10**18
+        for asset, amount, price in zip(state.assets, state.balances, state.prices[1:], strict=True)
+    )
+    debt = limit * state.comet.base_scale // state.prices[0]
+    comet = state.comet
+    principal = -debt * 10**15 * 2 // (comet.stored.borrow_index + comet.accrued.borrow_index)
+    call = market.call("userBasic", market.wallet(MANY))
+    real = (await market.chain().calls([call]))[0].data
+    basic = [int.from_bytes(real[i : i + 32], signed=True) for i in range(0, 160, 32)]
+    owed = -principal * comet.accrued.borrow_index // 10**15
+    owner = market.wallet(MANY)
+    instead = {
+        call: words(principal, *basic[1:]),
+        market.call("borrowBalanceOf", owner): words(owed),
+        market.call("isBorrowCollateralized", owner): words(1),
+    }
+    position = await market.position(MANY, instead)
+    assert is_borrow_collateralized(position.state.as_stored()) is True
+    assert is_borrow_collateralized(position.state) is False
 
 
 async def test_a_flag_that_is_not_ours_stands_beside_ours(market: Market) -> None:

@@ -146,6 +146,17 @@ def test_an_absorb_that_forgives() -> None:
     assert done.after.collateral == ()
 
 
+@pytest.mark.parametrize(("more", "surplus", "forgiven"), [(-1, 0, 1), (0, 0, 0), (1, 1, 0)])
+def test_around_a_credit_that_is_the_debt(more: int, surplus: int, forgiven: int) -> None:
+    """A credit of exactly the debt leaves nothing on either side; one unit more is the owner's, one less is forgiven."""
+    even = Totals(10**15, 10**15, 10**12, 10**12)
+    state = account(900 * ONE - more, 1000, accrued=even, stored=even)
+    step = COMET.liquidate(state, COMET.standing(state), ABSORB)
+    assert step.repaid.raw == 900 * ONE + forgiven
+    assert step.state.principal == surplus
+    assert sum(amount.raw for amount in step.written_off) == forgiven
+
+
 def test_forgiven_debt_need_not_be_lost() -> None:
     """Ether at 1180: 38 of 1100 are forgiven, and the storefront fetches 1121 all the same."""
     state = account(1000 * ONE, 1180)
@@ -239,6 +250,8 @@ def test_rates_around_the_kink() -> None:
     """At the kink the low slope still holds; above it the high one counts for what is above."""
     curve = Curve(kink=8 * 10**17, base=7, slope_low=1000, slope_high=10_000)
     assert [curve.rate(used) for used in (0, 8 * 10**17, 9 * 10**17, 2 * WAD)] == [7, 807, 1807, 12_807]
+    steep = Curve(kink=100, base=0, slope_low=WAD, slope_high=10 * WAD)
+    assert [steep.rate(used) for used in (99, 100, 101)] == [99, 100, 110]
 
 
 def test_utilisation_of_an_empty_market_and_over_one() -> None:
