@@ -1,7 +1,7 @@
 """The rules of Aave V3, one object a revision: what the house asks of a rule family, answered by the revision's data.
 
-rules_for_revision(10)     the rules that a pool whose POOL_REVISION is 10 follows: "3.6"
-rules_named("3.6")         the same by name, for forks that number themselves
+``rules_for_revision(10)`` are the rules of a pool whose ``POOL_REVISION`` is 10; ``rules_named("3.6")`` are the same by
+name, for forks that number themselves.
 """
 
 from __future__ import annotations
