@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from defirisk.errors import BadMove
-from defirisk.model import AccountReading, Position, Scenario, Snapshot
+from defirisk.model import AccountReading, Position, Scenario, Snapshot, Token
 from defirisk.model import Warning as Notice
 from defirisk.report.check import Account
 from defirisk.risk.binding import BoundScenario, known_assets, validate
@@ -55,7 +55,7 @@ def judge(
     """
     book = FamilyBook.load(terms.families)
     positions = [position for one in snapshots for account in one.accounts for position in account.positions]
-    scenarios = validate(terms.scenarios, known_assets(positions), book, markets)
+    scenarios = validate(terms.scenarios, _nameable(snapshots, positions), book, markets)
     judged: list[PositionAnalysis] = []
     for position in positions:
         judged.append(_judged(position, scenarios, book, terms))
@@ -63,6 +63,25 @@ def judge(
             progress(len(judged), len(positions))
     waiting = iter(judged)
     return [tuple(_accounts(snapshot.accounts, waiting)) for snapshot in snapshots]
+
+
+def _nameable(snapshots: Iterable[Snapshot], positions: Iterable[Position]) -> list[tuple[int, Token]]:
+    """What a scenario may name: the assets of the positions, then whatever else the markets list.
+
+    An asset that nobody here holds moves nothing, so it must not make the symbol of one that is held ambiguous: it
+    keeps its symbol only where no other asset carries it.
+    """
+    nameable = list(dict.fromkeys(known_assets(positions)))
+    held = {(chain_id, token.address) for chain_id, token in nameable}
+    taken = {(chain_id, token.symbol.upper()) for chain_id, token in nameable}
+    for snapshot in snapshots if nameable else ():
+        for token in snapshot.assets:
+            name = (snapshot.chain_id, token.symbol.upper())
+            if (snapshot.chain_id, token.address) not in held:
+                shown = replace(token, symbol=token.address) if name in taken else token
+                nameable.append((snapshot.chain_id, shown))
+                taken.add(name)
+    return nameable
 
 
 def _accounts(readings: Iterable[AccountReading], waiting: Iterator[PositionAnalysis]) -> Iterator[Account]:

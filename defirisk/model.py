@@ -199,7 +199,10 @@ class AccountReading:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was read at one block of one chain. ``source`` is a host or a fixture's name, never a URL."""
+    """What was read at one block of one chain. ``source`` is a host or a fixture's name, never a URL.
+
+    ``assets`` are all that the markets read list, held by an account or not.
+    """
 
     chain_id: int
     block: int
@@ -207,6 +210,7 @@ class Snapshot:
     source: str
     accounts: tuple[AccountReading, ...]
     warnings: tuple[Warning, ...] = ()
+    assets: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +364,8 @@ class Threshold:
     liquidation_price: int | None = None
     bad_debt_price: int | None = None
     searched_to: int | None = None
+    proved: bool = True
+    """Everything nearer is proved not to; False where the search gave up (said in a warning)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,9 @@ async def read_snapshot(chain: Chain, deployments: Sequence[Deployment], wallets
             _account(place, wallet, deployments, outcomes, kinds[wallet]) for place, wallet in enumerate(unique)
         ),
         warnings=(*chain.warnings, *_notices(deployments, outcomes, kinds)),
+        assets=tuple(
+            dict.fromkeys(asset for one in outcomes if isinstance(one, MarketReading) for asset in one.assets)
+        ),
     )
 
 
@@ -146,11 +149,16 @@ def _account(
         if isinstance(found, Position):
             positions.append(found)
         elif isinstance(found, DefiriskError) and not isinstance(found, NotDeployed):
-            failures.append(Failure(deployment.name, deployment.protocol, found.code, found.message))
+            failures.append(Failure(deployment.name, deployment.protocol, found.code, _said(found)))
         elif isinstance(found, BaseException) and not isinstance(found, DefiriskError):
             raise found
     notices = () if isinstance(kind, DefiriskError) else tuple(_kind_notices(kind))
     return AccountReading(wallet, tuple(positions), tuple(failures), notices)
+
+
+def _said(problem: DefiriskError) -> str:
+    """The cause and what to do about it: a failure in a result has no other place for a hint."""
+    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
 
 
 def _kind_notices(kind: WalletKind) -> Iterator[Notice]:

@@ -141,11 +141,13 @@ class MarketReading:
     """What a reader found in one market: a position or a failure for each wallet asked, in that order.
 
     ``rules`` is ``None`` when the market itself could not be read; then every wallet has the same failure.
-    ``None`` in ``positions`` means that the wallet has nothing there.
+    ``None`` in ``positions`` means that the wallet has nothing there. ``assets`` are all that the market lists, held
+    or not: a scenario may name them.
     """
 
     positions: tuple[Position | BaseException | None, ...]
     rules: str | None
+    assets: tuple[Token, ...] = ()
 
 
 class Reader(Protocol):

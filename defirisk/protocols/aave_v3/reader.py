@@ -148,7 +148,11 @@ def _conclude(answers: Answers, deployment: Deployment, book: Book, owners: Owne
         entry=checksum(deployment.entry),
         unit=market.unit_of(book.listing, reserves.read_symbols(answers, book.listing)),
     )
-    return MarketReading(tuple(_finish(draft, place, rules, book.choice) for draft in drafts), rules.name)
+    return MarketReading(
+        positions=tuple(_finish(draft, place, rules, book.choice) for draft in drafts),
+        rules=rules.name,
+        assets=tuple(listed.reserve.token for listed in book.listed),
+    )
 
 
 def _gather(answers: Answers, book: Book, emodes: Emodes) -> positions.Read:

@@ -57,4 +57,4 @@ def _nearest(position: Position, analysis: PositionAnalysis) -> str:
     nearest: Threshold = min(reached, key=lambda found: found[:2])[2]
     if not nearest.liquidation:
         return "NOW"
-    return f"{move_name(nearest, names_of(position.tokens))}: {percent(nearest.liquidation)}"
+    return f"{move_name(nearest, names_of(position.tokens)).replace(' assets', '')} {percent(nearest.liquidation)}"
