@@ -55,12 +55,12 @@ def if_positive(x: int, then: int, otherwise: int) -> int:
 
 def may_be_positive(x: int) -> bool:
     """x > 0; on intervals whether any number of it is."""
-    return x > 0 if type(x) is int else x.hi > 0  # type: ignore[attr-defined, no-any-return]
+    return x > 0 if type(x) is int else x.hi > 0  # type: ignore[attr-defined]
 
 
 def known_at_most(x: int, bound: int) -> int:
     """x, of which its caller can prove that it is at most ``bound``: intervals forget such proofs."""
-    return x if type(x) is int else x.clipped(bound)  # type: ignore[attr-defined, no-any-return]
+    return x if type(x) is int else x.clipped(bound)  # type: ignore[attr-defined]
 
 
 def remainder(a: int, b: int) -> int:
@@ -70,7 +70,7 @@ def remainder(a: int, b: int) -> int:
 
 def same_number(a: int, b: int) -> int:
     """One number written in two ways; an interval keeps only what both allow."""
-    return a if type(a) is int else a.meet(b)  # type: ignore[attr-defined, no-any-return]
+    return a if type(a) is int else a.meet(b)  # type: ignore[attr-defined]
 
 
 def zero_floor_sub(a: int, b: int) -> int:

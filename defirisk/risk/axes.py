@@ -23,17 +23,18 @@ class _Moving:
         self._chain = position.market.chain_id
         self._tokens = position.tokens
         self._book = book
+        self._families = book.families(position, today)
         unit = position.market.unit
         self._unit = Token(unit.asset, unit.symbol, unit.decimals) if unit.asset else None
         counted = {leg.slot for leg in today.collateral if leg.counts} | {leg.slot for leg in today.debt}
         self._slots = sorted(counted)
 
     def groups(self) -> list[Axis]:
-        volatile = frozenset(slot for slot in self._slots if not self._family(self._tokens[slot]).stable)
+        volatile = frozenset(slot for slot in self._slots if not self._families[slot].stable)
         found = [self._group(ALL_VOLATILE, volatile)] if volatile else []
-        names = dict.fromkeys(self._family(self._tokens[slot]).name for slot in self._slots)
+        names = dict.fromkeys(self._families[slot].name for slot in self._slots)
         for name in names:
-            members = frozenset(slot for slot in self._slots if self._family(self._tokens[slot]).name == name)
+            members = frozenset(slot for slot in self._slots if self._families[slot].name == name)
             if len(members) > 1 and members != volatile:
                 found.append(self._group(f"family:{name}", members))
         return found
@@ -53,12 +54,9 @@ class _Moving:
         unit = self._unit
         if unit is None:
             return Axis("group", name, slots)
-        family = self._family(unit)
+        family = self._book.family_of(self._chain, unit)
         moves_unit = not family.stable if name == ALL_VOLATILE else name == f"family:{family.name}"
         return Axis("group", name, slots, None, moves_unit)
-
-    def _family(self, token: Token):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        return self._book.family_of(self._chain, token)
 
     def _coin(self, token: Token) -> str:
         """The coin a token is: its own address, or the chain's coin for the token that wraps it."""

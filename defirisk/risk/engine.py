@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from defirisk.errors import UnknownLiquidator
 from defirisk.model import Outcome, Position, Scenario, Standing, Threshold, Verdict
+from defirisk.model import Warning as Notice
 from defirisk.risk.axes import axes_of
 from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.families import FamilyBook, FamilyOf
 from defirisk.risk.outcome import Prices, outcome_of
 from defirisk.risk.replay import liquidators
 from defirisk.risk.scenarios import moved_prices
-from defirisk.risk.thresholds import thresholds_of
+from defirisk.risk.thresholds import searching, thresholds_of
 from defirisk.risk.verdict import unpriced_verdict, verdict_of
 
 TODAY: Final = "today"
@@ -26,6 +27,7 @@ class PositionAnalysis:
 
     ``standing`` is ``None`` where it is unpriced, and then there are no thresholds and no outcomes. ``families`` are
     by price slot. ``thresholds`` are empty where they were not asked for. ``outcomes`` are in the scenarios' order.
+    ``position`` carries what the analysis has to warn of beside what the reader had.
     """
 
     position: Position
@@ -58,20 +60,20 @@ def analyse(
         UnknownLiquidator: no such order.
         BadMove: a scenario makes a price 0 here, or gives an absolute price that this market cannot take.
         UnknownAsset, AmbiguousAsset: a plain scenario names what this position does not know, or not clearly.
-        ThresholdUndecided: a threshold could not be proved.
     """
     if liquidator not in liquidators():
         raise UnknownLiquidator(
             f"no liquidator order is named {liquidator!a}", hint=f"one of {', '.join(liquidators())}"
         )
     if position.unpriced:
-        return PositionAnalysis(position, None, book.families(position), (), unpriced_verdict(position), ())
+        verdict = unpriced_verdict(position)
+        return PositionAnalysis(position, None, book.families(position), (), verdict, ())
     standing = position.rules.standing(position.state)
     families = book.families(position, standing)
     found = _thresholds(position, standing, book, liquidator) if thresholds else None
     moved = ((each.name, moved_prices(position, each, book, families)) for each in _bound(position, scenarios, book))
     return PositionAnalysis(
-        position=position,
+        position=replace(position, warnings=(*position.warnings, *_doubts(found or (), liquidator))),
         standing=standing,
         families=families,
         thresholds=found or (),
@@ -80,6 +82,17 @@ def analyse(
             outcome_of(position, name, prices, liquidator=liquidator, today=standing) for name, prices in moved
         ),
     )
+
+
+def _doubts(thresholds: tuple[Threshold, ...], liquidator: str) -> Iterable[Notice]:
+    """What must be said of how the thresholds were found."""
+    if thresholds and searching(liquidator) != liquidator:
+        text = f"thresholds assume the liquidator {searching(liquidator)}; the scenarios use {liquidator}"
+        yield Notice("thresholds-by-largest", text)
+    for threshold in thresholds:
+        if not threshold.proved:
+            text = f"{threshold.move} {threshold.direction}: a nearer threshold could not be excluded"
+            yield Notice("threshold-unproved", text)
 
 
 def _thresholds(position: Position, standing: Standing, book: FamilyBook, liquidator: str) -> tuple[Threshold, ...]:

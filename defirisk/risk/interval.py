@@ -8,7 +8,9 @@ twice to prove a threshold: the code that is compared with the contract is the c
 the range is decided if every way leads to the same answer. Whether a last grain of collateral is left or not is such
 a question that seldom matters.
 
-Bounds are sound, not tight: an operand used twice is taken as two independent ones.
+Prices move together along a road, so what they make up moves with them: beside its bounds each interval carries the
+line that it follows along the stretch, and how far it may be off it. Differences and quotients of such numbers keep
+what they have in common, and a stretch is decided long before it is a point. All is integers, and bounds are sound.
 """
 
 from __future__ import annotations
@@ -87,95 +89,90 @@ def _undecided() -> bool:
     return ways.turn()
 
 
+_SCALE_BITS: Final = 64
+_SCALE: Final = 1 << _SCALE_BITS
+_HALF: Final = _SCALE >> 1
+
+
 class Interval:
-    """An integer in [lo, hi]. Division is floor division by a positive divisor, as the EVM's; a remainder is of a
-    number that is not negative.
+    """An integer that depends on where in a stretch one is. Division is floor division by a positive divisor.
+
+    ``lo`` and ``hi`` bound it everywhere. With u from -1 at the near end of the stretch to 1 at the far one, it is
+    within ``off`` of ``mid + slope * u``; these three are scaled by 2**64. A result with equal bounds is an ``int``.
     """
 
-    __slots__ = ("hi", "lo")
+    __slots__ = ("hi", "lo", "mid", "off", "slope")
 
     def __init__(self, lo: int, hi: int) -> None:
+        """Any integer from ``lo`` to ``hi``, depending on nothing else."""
         self.lo = lo
         self.hi = hi
+        self.mid = (lo + hi) * _HALF
+        self.slope = 0
+        self.off = (hi - lo) * _HALF
 
     def __repr__(self) -> str:
         return f"Interval({self.lo}, {self.hi})"
 
-    def __add__(self, other: Number) -> Interval:
+    def __add__(self, other: Number) -> Number:
         if isinstance(other, Interval):
-            return Interval(self.lo + other.lo, self.hi + other.hi)
-        return Interval(self.lo + other, self.hi + other)
+            low, high = self.lo + other.lo, self.hi + other.hi
+            return _made(low, high, self.mid + other.mid, self.slope + other.slope, self.off + other.off)
+        return _made(self.lo + other, self.hi + other, self.mid + other * _SCALE, self.slope, self.off)
 
     __radd__ = __add__
 
     def __neg__(self) -> Interval:
-        return Interval(-self.hi, -self.lo)
+        return _raw(-self.hi, -self.lo, -self.mid, -self.slope, self.off)
 
-    def __sub__(self, other: Number) -> Interval:
+    def __sub__(self, other: Number) -> Number:
         if isinstance(other, Interval):
-            return Interval(self.lo - other.hi, self.hi - other.lo)
-        return Interval(self.lo - other, self.hi - other)
+            low, high = self.lo - other.hi, self.hi - other.lo
+            return _made(low, high, self.mid - other.mid, self.slope - other.slope, self.off + other.off)
+        return _made(self.lo - other, self.hi - other, self.mid - other * _SCALE, self.slope, self.off)
 
-    def __rsub__(self, other: int) -> Interval:
-        return Interval(other - self.hi, other - self.lo)
+    def __rsub__(self, other: int) -> Number:
+        return _made(other - self.hi, other - self.lo, other * _SCALE - self.mid, -self.slope, self.off)
 
-    def __mul__(self, other: Number) -> Interval:
-        low, high = (other.lo, other.hi) if isinstance(other, Interval) else (other, other)
-        if self.lo >= 0 <= low:
-            return Interval(self.lo * low, self.hi * high)
-        corners = (self.lo * low, self.lo * high, self.hi * low, self.hi * high)
-        return Interval(min(corners), max(corners))
+    def __mul__(self, other: Number) -> Number:
+        if isinstance(other, Interval):
+            return _product(self, other)
+        if other >= 0:
+            return _made(self.lo * other, self.hi * other, self.mid * other, self.slope * other, self.off * other)
+        return _made(self.hi * other, self.lo * other, self.mid * other, self.slope * other, -self.off * other)
 
     __rmul__ = __mul__
 
-    def __floordiv__(self, other: Number) -> Interval:
-        low, high = (other.lo, other.hi) if isinstance(other, Interval) else (other, other)
-        return _floor_quotient(self.lo, self.hi, low, high)
+    def __floordiv__(self, other: Number) -> Number:
+        if isinstance(other, Interval):
+            return _quotient(self, other)
+        if other <= 0:
+            raise ZeroDivisionError("the divisor of a rule is never 0 or negative")
+        mid, slope, off = self.mid // other - _HALF, self.slope // other, self.off // other + _HALF + 3
+        return _made(self.lo // other, self.hi // other, mid, slope, off)
 
-    def __rfloordiv__(self, other: int) -> Interval:
-        return _floor_quotient(other, other, self.lo, self.hi)
-
-    def __mod__(self, other: Number) -> Interval:
-        high = other.hi if isinstance(other, Interval) else other
-        return Interval(0, min(self.hi, high - 1))
-
-    def __rmod__(self, other: int) -> Interval:
-        return Interval(0, min(other, self.hi - 1))
+    def __rfloordiv__(self, other: int) -> Number:
+        return _quotient(_raw(other, other, other * _SCALE, 0, 0), self)
 
     def __lt__(self, other: Number) -> bool:
-        low, high = (other.lo, other.hi) if isinstance(other, Interval) else (other, other)
-        if self.hi < low:
-            return True
-        if self.lo >= high:
-            return False
-        return _undecided()
+        return _is_positive(other - self)
+
+    def __gt__(self, other: Number) -> bool:
+        return _is_positive(self - other)
 
     def __ge__(self, other: Number) -> bool:
         return not self < other
-
-    def __gt__(self, other: Number) -> bool:
-        low, high = (other.lo, other.hi) if isinstance(other, Interval) else (other, other)
-        if self.lo > high:
-            return True
-        if self.hi <= low:
-            return False
-        return _undecided()
 
     def __le__(self, other: Number) -> bool:
         return not self > other
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Interval):
-            low, high = other.lo, other.hi
-        elif isinstance(other, int):
-            low = high = other
-        else:
+        if not isinstance(other, int | Interval):
             return NotImplemented
-        if self.hi < low or self.lo > high:
-            return False
-        if self.lo == self.hi == low == high:
-            return True
-        return _undecided()
+        difference = self - other
+        if isinstance(difference, int):
+            return difference == 0
+        return False if difference.lo > 0 or difference.hi < 0 else _undecided()
 
     def __bool__(self) -> bool:
         return self != 0
@@ -186,24 +183,87 @@ class Interval:
             return then
         if self.hi <= 0:
             return otherwise
-        ends = [end for x in (then, otherwise) for end in ((x.lo, x.hi) if isinstance(x, Interval) else (x, x))]
-        return Interval(min(ends), max(ends))
+        return _hull(_ranged(then), _ranged(otherwise))
 
-    def clipped(self, bound: int) -> Interval:
-        """The same range, none of whose numbers is above ``bound``."""
-        return Interval(min(self.lo, bound), min(self.hi, bound))
+    def clipped(self, bound: int) -> Number:
+        """The same number, which is known not to be above ``bound``."""
+        return _made(self.lo, min(self.hi, bound), self.mid, self.slope, self.off)
 
-    def meet(self, other: Number) -> Interval:
-        """What two ranges of the same number have in common."""
-        low, high = (other.lo, other.hi) if isinstance(other, Interval) else (other, other)
-        return Interval(max(self.lo, low), min(self.hi, high))
+    def meet(self, other: Number) -> Number:
+        """One number of which this and the other both hold true."""
+        if isinstance(other, int):
+            return other
+        closer = self if self.off <= other.off else other
+        return _made(max(self.lo, other.lo), min(self.hi, other.hi), closer.mid, closer.slope, closer.off)
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def _floor_quotient(lo: int, hi: int, low: int, high: int) -> Interval:
-    if low <= 0:
-        if high <= 0:
-            raise ZeroDivisionError("the divisor of a rule is never 0 or negative")
+def linear(near: int, far: int) -> Number:
+    """What goes in a straight line from ``near`` to ``far`` along the stretch, at whole numbers only."""
+    low, high = (near, far) if near <= far else (far, near)
+    return _made(low, high, (near + far) * _HALF, (far - near) * _HALF, 0)
+
+
+def _raw(low: int, high: int, mid: int, slope: int, off: int) -> Interval:
+    made = Interval.__new__(Interval)
+    made.lo, made.hi, made.mid, made.slope, made.off = low, high, mid, slope, off
+    return made
+
+
+def _made(low: int, high: int, mid: int, slope: int, off: int) -> Number:
+    """The number with these bounds near this line: each narrows the other."""
+    reach = (slope if slope >= 0 else -slope) + off
+    low = max(low, -((reach - mid) >> _SCALE_BITS))
+    high = min(high, (mid + reach) >> _SCALE_BITS)
+    if low == high:
+        return low
+    if low > high:  # no number at all: a way that nothing takes
         raise Undecided
-    return Interval(lo // (high if lo >= 0 else low), hi // (low if hi >= 0 else high))
+    return _raw(low, high, mid, slope, off)
+
+
+def _ranged(x: Number) -> Interval:
+    return x if isinstance(x, Interval) else _raw(x, x, x * _SCALE, 0, 0)
+
+
+def _product(x: Interval, y: Interval) -> Number:
+    if x.lo >= 0 <= y.lo:
+        low, high = x.lo * y.lo, x.hi * y.hi
+    else:
+        corners = (x.lo * y.lo, x.lo * y.hi, x.hi * y.lo, x.hi * y.hi)
+        low, high = min(corners), max(corners)
+    slope = x.mid * y.slope + y.mid * x.slope
+    bend = abs(x.slope * y.slope)
+    off = (abs(x.mid) + abs(x.slope)) * y.off + (abs(y.mid) + abs(y.slope)) * x.off + x.off * y.off
+    return _made(low, high, x.mid * y.mid >> _SCALE_BITS, slope >> _SCALE_BITS, (bend + off >> _SCALE_BITS) + 3)
+
+
+def _quotient(x: Interval, y: Interval) -> Number:
+    """floor(x / y): off the line m + s u by (x - (m + s u) y) / y, whose numerator is bounded term by term."""
+    if y.hi <= 0:
+        raise ZeroDivisionError("the divisor of a rule is never 0 or negative")
+    if y.lo <= 0 or y.mid <= 0:
+        raise Undecided
+    if x.off == y.off == 0 and x.mid * y.slope == y.mid * x.slope:
+        return x.mid // y.mid  # in proportion all along
+    low, high = x.lo // (y.hi if x.lo >= 0 else y.lo), x.hi // (y.lo if x.hi >= 0 else y.hi)
+    mid = (x.mid << _SCALE_BITS) // y.mid
+    slope = ((x.slope << _SCALE_BITS) - mid * y.slope) // y.mid
+    rest = abs(slope * y.slope) + (abs(mid) + abs(slope)) * y.off + 2 * y.mid
+    off = (x.off + (rest >> _SCALE_BITS) + 4) // y.lo + 1
+    return _made(low, high, mid - _HALF, slope, off + _HALF)
+
+
+def _hull(x: Interval, y: Interval) -> Number:
+    apart = abs(x.mid - y.mid) + abs(x.slope - y.slope)
+    mid, slope = (x.mid + y.mid) >> 1, (x.slope + y.slope) >> 1
+    return _made(min(x.lo, y.lo), max(x.hi, y.hi), mid, slope, (apart >> 1) + max(x.off, y.off) + 2)
+
+
+def _is_positive(x: Number) -> bool:
+    if isinstance(x, int):
+        return x > 0
+    if x.lo > 0:
+        return True
+    return False if x.hi <= 0 else _undecided()

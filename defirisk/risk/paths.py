@@ -11,10 +11,14 @@ from typing import Final
 
 from defirisk.fixedpoint import WAD, div_down, div_up, mul_div_up
 from defirisk.model import Direction
-from defirisk.risk.interval import Interval
+from defirisk.risk.interval import Interval, linear
 
 MOST_RISE: Final = 999
 """Rises are searched up to this many times today's price on top of it (+99,900 %)."""
+
+
+_NEVER: Final = 10**60
+"""Farther than any road."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,19 @@ class Road:
         return tuple(div_down(at + per * distance, below) for at, per in self.numerator)
 
     def price_ranges(self, near: int, far: int) -> tuple[int | Interval, ...]:
-        """The range of every price between two distances; each price is monotone along a road."""
-        ends = zip(self.prices(near), self.prices(far), strict=True)
-        return tuple(a if a == b else Interval(min(a, b), max(a, b)) for a, b in ends)
+        """Every price between two distances, as it goes from one to the other."""
+        below = linear(*(self.denominator[0] + self.denominator[1] * at for at in (near, far)))
+        rows = (linear(at + per * near, at + per * far) for at, per in self.numerator)
+        return tuple(rows) if self.by_price else tuple(row // below for row in rows)
+
+    def same_until(self, distance: int) -> tuple[int, ...]:
+        """The largest distances up to which each price that moves is what it is here, nearest first."""
+        moving = (
+            _same_until(price, at, per, self.denominator)
+            for price, (at, per) in zip(self.prices(distance), self.numerator, strict=True)
+            if per or self.denominator[1]
+        )
+        return tuple(sorted(min(end, self.end) for end in moving)) or (self.end,)
 
     def move(self, distance: int) -> int:
         """The signed move at a distance, wad, rounded away from zero."""
@@ -67,6 +81,16 @@ class Road:
         if not self.by_price:
             return None
         return self.today - distance if self.direction is Direction.DOWN else self.today + distance
+
+
+def _same_until(price: int, at: int, per: int, below: tuple[int, int]) -> int:
+    """The largest d with floor((at + per d) / (below[0] + below[1] d)) == price, on the side where it changes."""
+    fall, rise = per - price * below[1], per - (price + 1) * below[1]
+    if fall < 0:
+        return div_down(at - price * below[0], -fall)
+    if rise > 0:
+        return div_down((price + 1) * below[0] - at - 1, rise)
+    return _NEVER
 
 
 def road(prices: tuple[int, ...], axis: Axis, direction: Direction) -> Road:

@@ -160,7 +160,7 @@ def _follow(
             if step is None:
                 continue
             allowed = True
-            if market is None or pays(course.state, step, market):
+            if market is None or pays(rules, course.state, step, market):
                 course = advance(rules, course, step, pair)
                 break
         else:
@@ -193,12 +193,12 @@ def attempt(rules: Rules[Any], course: Course, pair: Pair) -> Step | None:
         return None
 
 
-def pays(state: Any, step: Step, market: tuple[int, ...]) -> bool:
+def pays(rules: Rules[Any], state: Any, step: Step, market: tuple[int, ...]) -> bool:
     """Whether what the liquidator receives is worth more on the market than what it repays (exact, no gas)."""
+    if rules.whole_account:
+        return True  # an absorb: the protocol itself is the buyer
     slots = {token.address: slot for slot, token in reversed(list(enumerate(state.tokens)))}
     repaid = slots[step.repaid.token.address]
-    if len(step.seized) != 1:
-        return True  # an absorb: the protocol itself is the buyer
     seized = step.seized[0]
     received: int = seized.amount * market[seized.slot] * state.scales[repaid]
     paid: int = step.repaid.raw * market[repaid] * state.scales[seized.slot]

@@ -15,13 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from defirisk.errors import DefiriskError
 from defirisk.fixedpoint import WAD, div_down, div_up
 from defirisk.model import Direction, Position, Standing, Threshold
 from defirisk.protocols.interface import Rules
-from defirisk.risk.interval import Undecided, unanimous
+from defirisk.risk.interval import Interval, Undecided, unanimous
 from defirisk.risk.paths import Axis, Road, road
 from defirisk.risk.replay import replay
 
@@ -29,14 +28,18 @@ ROUNDING_UNITS: Final = 512
 """How many base units of each token, and of the unit of account, a whole replay's roundings may cost the lenders.
 
 A liquidation call rounds a handful of divisions, each by at most one base unit; replays take a few dozen calls."""
-MOST_STRETCHES: Final = 20_000
+MOST_STRETCHES: Final = 1_000
 GALLOP: Final = 8
 
+Prices = tuple[int, ...] | tuple[int | Interval, ...]
+"""Prices by slot; an :class:`Interval` stands in for the ``int`` that it is a range of."""
 
-class ThresholdUndecided(DefiriskError):
-    """The search gave up before it could prove where the nearest threshold lies."""
 
-    code = "threshold-undecided"
+class _Found(NamedTuple):
+    """A distance, or ``None`` for nowhere; ``proved`` unless the search gave up before it could tell for certain."""
+
+    distance: int | None
+    proved: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,17 @@ def thresholds_of(
 ) -> tuple[Threshold, ...]:
     """The nearest thresholds along every axis, down and up.
 
-    Raises:
-        ThresholdUndecided: the proof would take too long; never a guess.
+    Where the proof would take too long a threshold says that it is not ``proved``: it holds there, and not one step
+    nearer, but something still nearer was not excluded.
     """
     standing = today or position.rules.standing(position.state)
-    search = _Search(position, standing, liquidator)
+    search = _Search(position, standing, searching(liquidator))
     return tuple(search.along(axis, direction) for axis in axes for direction in Direction)
+
+
+def searching(liquidator: str) -> str:
+    """The order by which bad debt is sought: ``worst-case`` has no order that could be proved on a whole stretch."""
+    return "largest" if liquidator == "worst-case" else liquidator
 
 
 class _Search:
@@ -99,77 +107,81 @@ class _Search:
             kind=axis.kind,
             move=axis.name,
             direction=direction,
-            liquidation=None if liquidation is None else way.move(liquidation),
-            bad_debt=None if bad_debt is None else way.move(bad_debt),
+            liquidation=_at(liquidation, way.move),
+            bad_debt=_at(bad_debt, way.move),
             asset=axis.asset,
-            liquidation_price=None if liquidation is None else way.price(liquidation),
-            bad_debt_price=None if bad_debt is None else way.price(bad_debt),
+            liquidation_price=_at(liquidation, way.price),
+            bad_debt_price=_at(bad_debt, way.price),
             searched_to=way.move(way.end),
+            proved=liquidation.proved and bad_debt.proved,
         )
 
-    def _nearest(self, way: Road) -> tuple[int | None, int | None]:
-        if not self._today.debt:
-            return None, None
+    def _nearest(self, way: Road) -> tuple[_Found, _Found]:
+        nowhere = _Found(None)
         unsafe = _line(self._safety, self._safety_loss * self._common, way).doubtful(way.end)
-        if unsafe is None:
-            return None, None
+        if not self._today.debt or unsafe is None:
+            return nowhere, nowhere
         guess = _line(self._health, 0, way).root(way.end)
-        liquidation = _first(unsafe, guess, lambda near, far: self._liquidatable(way, near, far))
-        if liquidation is None:
-            return None, None
+        liquidation = _first(way, unsafe, guess, self._liquidatable)
         uncovered = self._uncovered(way)
-        if uncovered is None:
-            return liquidation, None
-        doubtful = max(liquidation, uncovered[0]), min(unsafe[1], uncovered[1])
+        if liquidation.distance is None or uncovered is None:
+            return liquidation, nowhere._replace(proved=liquidation.proved)
+        doubtful = max(liquidation.distance, uncovered[0]), min(unsafe[1], uncovered[1])
         guess = _line(self._surplus, 0, way).root(way.end)
-        return liquidation, _first(doubtful, guess, lambda near, far: self._loses(way, near, far))
+        return liquidation, _first(way, doubtful, guess, self._loses)
 
     def _uncovered(self, way: Road) -> tuple[int, int] | None:
         if self._cover is None:
             return 0, way.end
         return _line(self._cover, ROUNDING_UNITS * self._common, way).doubtful(way.end)
 
-    def _liquidatable(self, way: Road, near: int, far: int) -> bool:
-        state = self._rules.reprice(self._state, _ranges(way, near, far))
-        return self._rules.standing(state).liquidatable
+    def _liquidatable(self, prices: Prices) -> bool:
+        return self._rules.standing(self._rules.reprice(self._state, prices)).liquidatable  # type: ignore[arg-type]
 
-    def _loses(self, way: Road, near: int, far: int) -> bool:
-        state = self._rules.reprice(self._state, _ranges(way, near, far))
+    def _loses(self, prices: Prices) -> bool:
+        state = self._rules.reprice(self._state, prices)  # type: ignore[arg-type]
         return replay(self._rules, state, liquidator=self._liquidator).loses()
 
 
-def _ranges(way: Road, near: int, far: int) -> tuple[int, ...]:
-    """Prices between two distances; an :class:`Interval` stands in for the ``int`` it is a range of."""
-    return way.prices(near) if near == far else way.price_ranges(near, far)  # type: ignore[return-value]
+def _at(found: _Found, figure: Callable[[int], int | None]) -> int | None:
+    return None if found.distance is None else figure(found.distance)
 
 
-def _first(stretch: tuple[int, int], guess: int, holds: Callable[[int, int], bool]) -> int | None:
+def _first(way: Road, stretch: tuple[int, int], guess: int, holds: Callable[[Prices], bool]) -> _Found:
     """The nearest distance in a stretch at which something holds, everything nearer proved not to.
 
-    Where it probably is steers the search only: stretches grow shorter as they come near it.
+    Where it probably is steers the search only: stretches grow shorter as they come near it, down to those in which
+    no price changes.
     """
     near, last = stretch
-    target = _probable(stretch, guess, holds)
-    length = max(1, target - near)
+    target = _probable(stretch, guess, lambda at: holds(way.prices(at)))
+    length = target - near
     for _ in range(MOST_STRETCHES):
         if near > last:
-            return None
-        far = min(last, near + length - 1)
+            return _Found(None)
+        changes = way.same_until(near)
+        same = min(last, changes[0])
+        far = max(same, min(last, near + length - 1))
         try:
-            found = holds(near, far) if near == far else unanimous(partial(holds, near, far))
+            found = holds(way.prices(near)) if far == same else unanimous(partial(holds, way.price_ranges(near, far)))
         except Undecided:
-            length = max(1, (far - near + 1) // 2)
+            length = _shorter(near, far, changes)
             continue
         if found:
-            return near
+            return _Found(near)
+        length = target - far - 1 if far < target else length * 2
         near = far + 1
-        length = max(1, target - near if near < target else length * 2)
-    raise ThresholdUndecided(
-        "the nearest threshold could not be proved within bounds", hint="the position lies within rounding of its limit"
-    )
+    return _Found(target if target <= last else None, proved=False)
 
 
-def _probable(stretch: tuple[int, int], guess: int, holds: Callable[[int, int], bool]) -> int:
+def _shorter(near: int, far: int, changes: tuple[int, ...]) -> int:
+    """The next length to try: up to where a price steps if that is near the middle: steps often decide."""
+    middle = div_down(far - near + 1, 2)
+    steps = [end - near + 1 for end in changes if middle <= 4 * (end - near + 1) and end < far]
+    return max(steps, default=middle)
+
+
+def _probable(stretch: tuple[int, int], guess: int, holds: Callable[[int], bool]) -> int:
     """Where something begins to hold if it does so once and for all; past the end where it does not hold there.
 
     Gallops from a guess in both directions, then bisects what lies between.
@@ -178,14 +190,14 @@ def _probable(stretch: tuple[int, int], guess: int, holds: Callable[[int, int], 
     low, high = near - 1, last + 1
     at, step = min(max(guess, near), last), 1
     while low < at < high:
-        if holds(at, at):
+        if holds(at):
             high, at = at, at - step
         else:
             low, at = at, at + step
         step *= GALLOP
     while high - low > 1:
         middle = div_down(low + high, 2)
-        if holds(middle, middle):
+        if holds(middle):
             high = middle
         else:
             low = middle

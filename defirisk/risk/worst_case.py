@@ -101,7 +101,7 @@ def _choices(
     """Every step that the rules allow and the market pays for, and whether the rules allowed any."""
     attempts = [(pair, attempt(rules, course, pair)) for pair in pairs_of(rules, course.standing, by_largest)]
     allowed = [(pair, step) for pair, step in attempts if step is not None]
-    taken = [(pair, step) for pair, step in allowed if market is None or pays(course.state, step, market)]
+    taken = [(pair, step) for pair, step in allowed if market is None or pays(rules, course.state, step, market)]
     return [advance(rules, course, step, pair) for pair, step in taken], bool(allowed)
 
 

@@ -14,9 +14,11 @@ from defirisk.fixedpoint import (
     UINT256_MAX,
     WAD,
     div_down,
+    div_up,
     may_be_positive,
     mul_div_down,
     percent_mul_half_up,
+    same_number,
     wad_div_half_up,
     zero_floor_sub,
 )
@@ -123,13 +125,18 @@ def exact_health(weighed: Weighed, total: int, debt: int) -> int:  # noqa: ARG00
 def average(values: Sequence[int], rates: Sequence[int], total: int) -> int:
     """floor(sum(value * rate) / total), 0 without collateral; bps.
 
-    Written as the least rate plus what lies above it, which is the same number: on intervals it stays between the
-    least and the largest rate, so that one threshold for all is no uncertainty at all.
+    Written from the least rate up and from the largest down, which is the same number: on intervals it stays between
+    them, so that one threshold for all, or a grain of another, is no uncertainty at all.
     """
     if total == 0:
         return 0
     least = min(rates)
-    return least + div_down(sum(value * (rate - least) for value, rate in zip(values, rates, strict=True)), total)
+    above = least + div_down(sum(value * (rate - least) for value, rate in zip(values, rates, strict=True)), total)
+    if type(above) is int:
+        return above
+    most = max(rates)
+    below = most - div_up(sum(value * (most - rate) for value, rate in zip(values, rates, strict=True)), total)
+    return same_number(above, below)
 
 
 def judge(revision: Revision, state: AaveState) -> Standing:

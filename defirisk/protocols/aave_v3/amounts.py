@@ -65,6 +65,11 @@ class Call:
         return self.state.holdings[self.collateral_index]
 
     @property
+    def one_reserve(self) -> bool:
+        """Collateral and debt are of one reserve: its price cancels out, whatever it is."""
+        return self.collateral_index == self.debt_index and self.collateral_price is self.debt_price
+
+    @property
     def debt(self) -> Holding:
         """The holding whose debt is repaid."""
         return self.state.holdings[self.debt_index]
@@ -140,7 +145,8 @@ def amounts_of(call: Call, asked: int) -> Amounts:
     if taken > call.balance:
         taken = call.balance
         value = _checked(call, call.collateral_price * taken * call.debt_unit)
-        covered = revision.without_bonus(div_down(value, call.debt_price * call.collateral_unit), bonus)
+        within = taken if call.one_reserve else div_down(value, call.debt_price * call.collateral_unit)
+        covered = revision.without_bonus(within, bonus)
         all_debt = covered == call.owed
     return Amounts(covered, taken, _fee(call, taken), all_debt, all_collateral)
 
@@ -157,7 +163,7 @@ def _covered(call: Call, asked: int) -> tuple[int, bool]:
 def _base_collateral(call: Call, debt: int) -> int:
     """Collateral worth ``debt``, before the bonus."""
     value = _checked(call, call.debt_price * debt * call.collateral_unit)
-    base = div_down(value, call.collateral_price * call.debt_unit)
+    base = debt if call.one_reserve else div_down(value, call.collateral_price * call.debt_unit)
     _checked(call, base * call.terms.bonus + HALF_BPS)
     return base
 
