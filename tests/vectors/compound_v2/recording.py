@@ -117,8 +117,7 @@ def liquidated(state: CompoundState) -> Json:
             try:
                 step, state = _step(state, pair)
             except Refused as refused:
-                assert refused.reason == "LIQUIDATE_CLOSE_AMOUNT_IS_ZERO"
-                stop = "repay_zero"
+                stop = {"LIQUIDATE_CLOSE_AMOUNT_IS_ZERO": "repay_zero"}[refused.reason]
             else:
                 steps.append(step)
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from defirisk.protocols.compound_v2.account import stored_liquidity, supply_of
 from defirisk.protocols.compound_v2.interest import Totals, accrued, books_of, debt_at, debt_bounds
 from defirisk.protocols.compound_v2.rules import ORIGINAL
-from defirisk.protocols.compound_v2.state import Holding
+from defirisk.protocols.compound_v2.state import CompoundState, Holding
+from defirisk.protocols.interface import Pair, Refused
 
 from .recording import liquidated, market, recorded, state_of, totals_of
 
@@ -108,6 +110,85 @@ def test_a_debt_is_bounded_by_what_the_market_tells() -> None:
         stored = int(accrual["markets_stored"][raw["market"]]["borrowIndex"])
         low, high = debt_bounds(int(raw["borrowStored"]), stored, brought_to(raw["market"], int(accrual["block"])).borrow_index)
         assert low <= int(raw["borrowCurrent"]) <= high <= low + 2, raw
+
+
+# --- single questions ---------------------------------------------------------------------------------------------
+
+
+def moved(wallet: int, index: int, bps: int) -> CompoundState:
+    """A wallet's state after one price fell by so many basis points."""
+    prices = [int(raw["price"]) for raw in recorded()["base"]["markets"]]
+    prices[index] = prices[index] * (10_000 - bps) // 10_000
+    return state_of(wallet, [str(price) for price in prices])
+
+
+def asked(name: str, state: CompoundState) -> Any:
+    """What our rules make of a recorded question, in the recording's shape."""
+    probe = recorded()["probes"][name]
+    pair = Pair(collateral=probe["collateral"], debt=probe["debt"])
+    repay = int(probe.get("repay") or probe["detail"]["repaid"])
+    step = ORIGINAL.liquidate(state, ORIGINAL.standing(state), pair, repay)
+    seized = step.seized[0]
+    before, after = state.holdings[probe["collateral"]].books, step.state.holdings[probe["collateral"]].books
+    numbers = {
+        "repaid": step.repaid.raw,
+        "seize_tokens": (seized.shares or 0) + (seized.protocol_shares or 0),
+        "liquidator_tokens": seized.shares,
+        "protocol_tokens": seized.protocol_shares,
+        "reserves_added": after.reserves - before.reserves,
+        "collateral_reserves_after": after.reserves,
+    }
+    return {name: str(number) for name, number in numbers.items()}
+
+
+def test_a_market_never_entered_can_be_seized() -> None:
+    probe = recorded()["probes"]["seize_from_market_not_entered"]
+    state = moved(probe["wallet"], 1, 9_500)
+    assert not state.holdings[probe["collateral"]].entered
+    assert asked("seize_from_market_not_entered", state) == probe["detail"]
+    with pytest.raises(Refused, match="MARKET_NOT_COLLATERAL"):
+        asked("seize_from_market_not_entered", replace(state, entered_only=True))
+
+
+def test_a_deprecated_market_is_repaid_whole_without_a_shortfall() -> None:
+    probe = recorded()["probes"]["deprecated_market_full_repay"]
+    state = moved(probe["wallet"], 5, 3_000)
+    assert ["0", *(str(side) for side in stored_liquidity(state))] == probe["getAccountLiquidity"]
+    with pytest.raises(Refused, match="INSUFFICIENT_SHORTFALL"):
+        asked("deprecated_market_full_repay", state)
+    holdings = list(state.holdings)
+    owed = holdings[probe["debt"]]
+    holdings[probe["debt"]] = replace(owed, market=replace(owed.market, forced=True))
+    forced = replace(state, holdings=tuple(holdings))
+    assert asked("deprecated_market_full_repay", forced) == probe["detail"]
+    assert ORIGINAL.standing(forced).liquidatable
+    pair = Pair(collateral=probe["collateral"], debt=probe["debt"])
+    assert ORIGINAL.liquidate(forced, ORIGINAL.standing(forced), pair).repaid.raw == int(probe["repay"])
+    with pytest.raises(Refused, match="TOO_MUCH_REPAY"):
+        ORIGINAL.liquidate(forced, ORIGINAL.standing(forced), pair, int(probe["repay"]) + 1)
+
+
+def test_what_the_collateral_covers_and_one_unit_more() -> None:
+    probe, more = (recorded()["probes"][name] for name in ("repay_what_collateral_covers", "repay_one_more"))
+    state = moved(probe["wallet"], 5, 9_750)
+    assert str(state.holdings[probe["collateral"]].tokens) == probe["tokens"]
+    assert asked("repay_what_collateral_covers", state) == probe["detail"]
+    pair = Pair(collateral=probe["collateral"], debt=probe["debt"])
+    assert str(ORIGINAL.liquidate(state, ORIGINAL.standing(state), pair).repaid.raw) == probe["repay"]
+    with pytest.raises(Refused, match="LIQUIDATE_SEIZE_TOO_MUCH"):
+        ORIGINAL.liquidate(state, ORIGINAL.standing(state), pair, int(more["repay"]))
+
+
+def test_what_is_refused() -> None:
+    healthy, probe = moved(2, 5, 0), recorded()["probes"]["repay_over_close_factor"]
+    pair = Pair(collateral=probe["collateral"], debt=probe["debt"])
+    with pytest.raises(Refused, match="INSUFFICIENT_SHORTFALL"):
+        ORIGINAL.liquidate(healthy, ORIGINAL.standing(healthy), pair)
+    below = moved(2, 5, 9_000)
+    with pytest.raises(Refused, match="TOO_MUCH_REPAY"):
+        ORIGINAL.liquidate(below, ORIGINAL.standing(below), pair, int(probe["repay"]))
+    with pytest.raises(Refused, match="LIQUIDATE_CLOSE_AMOUNT_IS_ZERO"):
+        ORIGINAL.liquidate(below, ORIGINAL.standing(below), pair, 0)
 
 
 # --- nothing left out ---------------------------------------------------------------------------------------------
