@@ -16,7 +16,7 @@ from defirisk.cli.options import market_option, output_options, scenario_options
 @scenario_options
 @output_options
 def command(addresses: tuple[str, ...], format_: str, output: Path | None, quiet: bool, **asked: object) -> int:
-    """Check wallets: health factor, liquidation prices, scenarios, who loses what.
+    """Check wallets: health factor, thresholds, scenarios, who loses what.
 
     ADDRESS is 0x and 40 hex digits or an ENS name. With --fixture and no address: the recording's wallets.
 

@@ -14,7 +14,7 @@ from defirisk.cli.options import market_option, output_options, scenario_options
 @scenario_options
 @output_options
 def command(format_: str, output: Path | None, quiet: bool, **asked: object) -> int:
-    """Check the wallets of the recording that ships with the package: no network, no key.
+    """Check the recording that ships with the package: no network, no key.
 
     \b
     Example: the same wallets, were WETH alone to fall by 25 %.

@@ -71,11 +71,12 @@ def record_to(output: Path, addresses: Sequence[str], asked: Asked, *, quiet: bo
 def list_markets(chains: Sequence[str], *, format_: str, output: Path | None) -> int:
     """``defirisk markets``."""
     from defirisk.api import markets  # noqa: PLC0415 - only to list
+    from defirisk.protocols.registry import families  # noqa: PLC0415 - only to list
     from defirisk.report.markets import text  # noqa: PLC0415 - only to list
 
     if output is not None:
         check_writable(output)
-    listed = text(markets(chains), format_)
+    listed = text(markets(chains), {name: family.rules for name, family in families().items()}, format_)
     if output is None:
         print_out(listed)
     else:

@@ -13,7 +13,7 @@ from defirisk.cli.options import output_options
 @click.option("--chain", "chains", multiple=True, metavar="NAME", help="Only this chain, repeatable. Default: all.")
 @output_options
 def command(chains: tuple[str, ...], format_: str, output: Path | None, quiet: bool) -> int:  # noqa: ARG001
-    """List the known deployments: name, protocol, rules, chain, entry contract.
+    """List the known deployments and their rules.
 
     \b
     Example:

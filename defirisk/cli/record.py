@@ -24,9 +24,9 @@ from defirisk.cli.options import market_option, source_options, verbose_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr; errors are still said.")
 @verbose_option
 def command(addresses: tuple[str, ...], output: Path, quiet: bool, **asked: object) -> int:
-    """Record what `check` reads, so that it can be replayed offline, with `check --fixture FILE`.
+    """Record what `check` reads, for offline replay.
 
-    The same chain state gives the same bytes. No endpoint and no key is stored.
+    Replay it with `check --fixture FILE`. The same chain state gives the same bytes. No endpoint and no key is stored.
 
     \b
     Example:

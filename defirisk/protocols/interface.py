@@ -169,9 +169,13 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RuleFamily:
-    """A rule family as the entry point gives it: name (``aave-v3``), reader, deployments and ABI fragments."""
+    """A rule family as the entry point gives it: name (``aave-v3``), reader, deployments and ABI fragments.
+
+    ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``.
+    """
 
     name: str
     reader: Reader
     deployments: Traversable
     abis: Traversable | None = None
+    rules: tuple[str, ...] = ()

@@ -28,4 +28,7 @@ def __getattr__(name: str) -> Any:
 def _protocol() -> RuleFamily:
     from defirisk.protocols.aave_v3.reader import AaveV3Reader  # noqa: PLC0415 - see the module's docstring
 
-    return RuleFamily("aave-v3", AaveV3Reader(), files(__package__).joinpath("deployments.toml"))
+    from defirisk.protocols.aave_v3.rules import RULES  # noqa: PLC0415 - as above
+
+    place = files(__package__).joinpath("deployments.toml")
+    return RuleFamily("aave-v3", AaveV3Reader(), place, rules=tuple(RULES))

@@ -69,7 +69,12 @@ def test_amounts(raw: int, decimals: int, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("over", "under", "shown"),
-    [(234_567_000_000, 10**8, "$2,345.67"), (99_987_123, 10**8, "$0.999871"), (10**8, 10**8, "$1.00"), (1, 10**8, "$0.00000001")],
+    [
+        (234_567_000_000, 10**8, "$2,345.67"),
+        (99_987_123, 10**8, "$0.999871"),
+        (10**8, 10**8, "$1.00"),
+        (1, 10**8, "$0.00000001"),
+    ],
 )
 def test_prices(over: int, under: int, shown: str) -> None:
     assert price(over, under, USD) == shown
@@ -108,7 +113,13 @@ def test_a_distance_is_never_overstated(move: int) -> None:
 
 @pytest.mark.parametrize(
     ("move", "shown"),
-    [(-123_456_789_012_345_678, "-12.34 %"), (-1, "-0.0000000000000001 %"), (5 * 10**17, "+50.00 %"), (-WAD + 1, "-99.99 %"), (30 * WAD, "+3,000.00 %")],
+    [
+        (-123_456_789_012_345_678, "-12.34 %"),
+        (-1, "-0.0000000000000001 %"),
+        (5 * 10**17, "+50.00 %"),
+        (-WAD + 1, "-99.99 %"),
+        (30 * WAD, "+3,000.00 %"),
+    ],
 )
 def test_moves(move: int, shown: str) -> None:
     assert percent(move) == shown
@@ -116,6 +127,13 @@ def test_moves(move: int, shown: str) -> None:
 
 def test_shares_ages_and_moments() -> None:
     assert [ratio(825 * 10**15), ratio(5 * 10**16), ratio(10**14)] == ["82.5 %", "5 %", "0.01 %"]
-    assert [age(s) for s in (0, 59, 60, 3_661, 86_400, 200_000)] == ["0 s", "59 s", "1 min", "1 h 1 min", "1 day", "2 days"]
+    assert [age(s) for s in (0, 59, 60, 3_661, 86_400, 200_000)] == [
+        "0 s",
+        "59 s",
+        "1 min",
+        "1 h 1 min",
+        "1 day",
+        "2 days",
+    ]
     assert moment(0) == "1970-01-01 00:00:00 UTC"
     assert moment(2**64) == "second 18446744073709551616"

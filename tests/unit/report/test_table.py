@@ -47,7 +47,18 @@ def test_age_comes_first_then_the_verdict_then_the_rest() -> None:
 
 def test_figures_of_the_position() -> None:
     text = shown(worlds.check())
-    assert line_with(text, "WETH", "83 %").split() == ["WETH", "1.5", "$2,345.67", "42", "s", "$3,518.51", "83", "%", "5", "%"]
+    assert line_with(text, "WETH", "83 %").split() == [
+        "WETH",
+        "1.5",
+        "$2,345.67",
+        "42",
+        "s",
+        "$3,518.51",
+        "83",
+        "%",
+        "5",
+        "%",
+    ]
     assert "unknown" in line_with(text, "WBTC", "0.00000001")
     assert line_with(text, "USDC", "$1.00012").split()[-1] == "$2,800.35"
     assert "The oracle does not say when these prices were updated: WBTC." in words(worlds.check())
@@ -64,7 +75,9 @@ def test_thresholds_as_prices_and_percentages_rounded_towards_today() -> None:
 
 
 def test_a_threshold_of_liquidation_without_bad_debt_says_never() -> None:
-    fall = Threshold("asset", "WETH", Direction.DOWN, -(10**17), None, worlds.WETH.address, 2 * 10**11, None, -(10**18) + 1)
+    fall = Threshold(
+        "asset", "WETH", Direction.DOWN, -(10**17), None, worlds.WETH.address, 2 * 10**11, None, -(10**18) + 1
+    )
     text = shown(worlds.check(worlds.analysis(thresholds=(fall,))))
     assert line_with(text, "WETH falls  ").split()[-1] == "never"
 
@@ -185,7 +198,9 @@ def test_markup_and_escapes_from_a_chain_style_nothing() -> None:
     plain = coloured(crowded())
     assert "[bold red]X[/]" in ESCAPE.sub("", plain)
     assert "\x1b[31m\n" not in plain
-    assert set(ESCAPE.findall(plain)) <= set(ESCAPE.findall(coloured(worlds.check(worlds.unpriced(), worlds.analysis()))))
+    assert set(ESCAPE.findall(plain)) <= set(
+        ESCAPE.findall(coloured(worlds.check(worlds.unpriced(), worlds.analysis())))
+    )
 
 
 def test_the_same_words_with_and_without_colour() -> None:
@@ -213,7 +228,9 @@ def test_no_colour_when_asked_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", stream.getvalue())
 
 
-@pytest.mark.parametrize(("asked", "width"), [("", 80), ("100", 100), ("20", 40), ("99999", 80), ("wide", 80), ("300", 110)])
+@pytest.mark.parametrize(
+    ("asked", "width"), [("", 80), ("100", 100), ("20", 40), ("99999", 80), ("wide", 80), ("300", 110)]
+)
 def test_the_width_of_a_pipe(monkeypatch: pytest.MonkeyPatch, asked: str, width: int) -> None:
     monkeypatch.setenv("COLUMNS", asked)
     assert table.piped_width() == width

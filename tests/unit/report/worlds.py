@@ -92,8 +92,18 @@ def standing(tokens: tuple[Token, ...] = (WETH, USDC, WBTC), **changes: Any) -> 
         collateral_value=351_850_500_000,
         debt_value=280_034_566_000,
         collateral=(
-            Collateral(weth, 0, 1_500_000_000_000_000_000, 234_567_000_000, 351_850_500_000, True, 83 * 10**16,
-                       5 * 10**16, 952380952380952380, 10**17),
+            Collateral(
+                weth,
+                0,
+                1_500_000_000_000_000_000,
+                234_567_000_000,
+                351_850_500_000,
+                True,
+                83 * 10**16,
+                5 * 10**16,
+                952380952380952380,
+                10**17,
+            ),
             Collateral(wbtc, 2, 1, 6_543_210_000_000, 65_432, False, 0, 0, 0),
         ),
         debt=(Debt(usdc, 1, 2_800_000_000, 100_012_345, 280_034_566_000),),
@@ -124,18 +134,37 @@ def outcome(**changes: Any) -> Outcome:
 
 
 SAFE = outcome(
-    scenario="-10%", health_factor=1_000_000_000_000_000_001, liquidatable=False, liquidations=(), ended=Ended.HEALTHY,
-    assets_left=(Amount(WETH, 15 * 10**17),), debt_left=(Amount(USDC, 2_800_000_000),), bad_debt=(),
-    bad_debt_value=0, owner_loss=OwnerLoss(35_185_050_000, 35_185_050_000, 0, 0, 36_630_950_000, 0), borne_by=(),
+    scenario="-10%",
+    health_factor=1_000_000_000_000_000_001,
+    liquidatable=False,
+    liquidations=(),
+    ended=Ended.HEALTHY,
+    assets_left=(Amount(WETH, 15 * 10**17),),
+    debt_left=(Amount(USDC, 2_800_000_000),),
+    bad_debt=(),
+    bad_debt_value=0,
+    owner_loss=OwnerLoss(35_185_050_000, 35_185_050_000, 0, 0, 36_630_950_000, 0),
+    borne_by=(),
 )
 
 THRESHOLDS = (
-    Threshold("group", "all volatile", Direction.DOWN, -33412567890123457, -210000000000000001, searched_to=-10**18 + 1),
+    Threshold(
+        "group", "all volatile", Direction.DOWN, -33412567890123457, -210000000000000001, searched_to=-(10**18) + 1
+    ),
     Threshold("group", "all volatile", Direction.UP, None, None, searched_to=999 * 10**18),
-    Threshold("asset", "WETH", Direction.DOWN, -33412567890123457, -210000000000000001, WETH.address,
-              226_729_514_189, 185_307_930_000, -10**18 + 1),
+    Threshold(
+        "asset",
+        "WETH",
+        Direction.DOWN,
+        -33412567890123457,
+        -210000000000000001,
+        WETH.address,
+        226_729_514_189,
+        185_307_930_000,
+        -(10**18) + 1,
+    ),
     Threshold("asset", "WETH", Direction.UP, None, None, WETH.address, None, None, 999 * 10**18),
-    Threshold("asset", "USDC", Direction.DOWN, None, None, USDC.address, None, None, -10**18 + 1),
+    Threshold("asset", "USDC", Direction.DOWN, None, None, USDC.address, None, None, -(10**18) + 1),
     Threshold("asset", "USDC", Direction.UP, 0, 10**17, USDC.address, 100_012_345, 110_013_580, 999 * 10**18),
 )
 VERDICT = Verdict("can-leave-bad-debt", "Liquidated if WETH falls 3.34 % to $2,267.29; below $1,853.07 lenders lose.")

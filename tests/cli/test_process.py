@@ -1,0 +1,144 @@
+"""The program as a process: what it imports, pipes, terminals, interrupts, help."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from defirisk.cli.app import COMMANDS, app
+
+from .conftest import CLOSE, RECORDING, Run
+
+CHECK = [sys.executable, "-m", "defirisk", "check", CLOSE, "--fixture", str(RECORDING), "--no-thresholds"]
+HEAVY = {"web3", "pandas", "numpy", "eth_abi", "aiohttp", "eth_utils", "pydantic"}
+
+
+def imported_by(*args: str) -> set[str]:
+    program = "import sys; from defirisk.cli.app import app\ntry: app(sys.argv[1:])\nfinally: print(*{m.split('.')[0] for m in sys.modules}, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program, *args], capture_output=True, text=True, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("args", [("--help",), ("check", "--help"), ("markets",), ("demo", "--no-thresholds")])
+def test_nothing_heavy_is_imported(args: tuple[str, ...]) -> None:
+    assert not imported_by(*args) & HEAVY
+
+
+def test_help_does_not_even_import_the_commands() -> None:
+    loaded = imported_by("--help")
+    assert "rich" not in loaded
+    assert "asyncio" not in loaded
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    process = subprocess.Popen([*CHECK, "--format", "csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(30) == 0
+
+
+def test_a_pipe_gets_no_colour_and_80_columns() -> None:
+    done = subprocess.run(CHECK, capture_output=True, text=True, check=True)
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_a_terminal_that_knows_no_unicode_is_written_to_all_the_same() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(CHECK, capture_output=True, env=environment, check=True)
+    assert done.stdout.isascii()
+
+
+def on_terminal(columns: int, **environment: str) -> str:
+    """What a terminal of that width is sent."""
+    ours, theirs = pty.openpty()
+    settings = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **environment}
+    process = subprocess.Popen(CHECK, stdout=theirs, stderr=theirs, stdin=theirs, env=settings)
+    os.close(theirs)
+    sent = b""
+    while select.select([ours], [], [], 30)[0]:
+        try:
+            more = os.read(ours, 65536)
+        except OSError:
+            break
+        if not more:
+            break
+        sent += more
+    os.close(ours)
+    assert process.wait(30) == 0
+    return sent.decode()
+
+
+def test_a_terminal_gets_colour_unless_it_asks_not_to() -> None:
+    assert re.search(r"\x1b\[[0-9;]*3[0-9]m", on_terminal(80))
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", on_terminal(80, NO_COLOR="1"))
+
+
+def test_an_interrupt_is_130() -> None:
+    """A listener that never answers, so that the program waits."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        command = [sys.executable, "-m", "defirisk", "check", CLOSE, "--rpc", url]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        connection.close()
+    assert (process.returncode, out) == (130, "")
+    assert err.strip() == "interrupted"
+
+
+def test_a_file_is_replaced_whole_with_its_mode(tmp_path: Path) -> None:
+    file, link = tmp_path / "out.json", tmp_path / "link.json"
+    file.write_text("old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    subprocess.run([*CHECK, "--format", "json", "-o", str(link)], check=True)
+    assert json.loads(file.read_text())["schema"] == "defirisk/check/1"
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert link.is_symlink()
+
+
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    before = Path(os.devnull).stat()
+    subprocess.run([*CHECK, "-o", os.devnull], check=True)
+    assert Path(os.devnull).stat().st_ino == before.st_ino
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_worked_example_and_the_help_that_is_listed(name: str) -> None:
+    text = " ".join(CliRunner().invoke(app, [name, "--help"]).output.split())
+    assert f" defirisk {name}" in text.partition("Example")[2]
+    command = app.get_command(None, name)  # type: ignore[arg-type]
+    assert command
+    assert command.get_short_help_str(200) == COMMANDS[name]
+
+
+def test_version(run: Run) -> None:
+    assert re.fullmatch(r"defirisk \d+\.\d+\.\d+\n", run("--version").out)
+
+
+def test_the_script_is_the_module(spawn: Run) -> None:
+    assert spawn("--version").out == CliRunner().invoke(app, ["--version"]).output
+
+
+def test_an_unknown_command_is_wrong_usage(run: Run) -> None:
+    ran = run("chekc")
+    assert ran.code == 2
+    assert "No such command" in ran.err
