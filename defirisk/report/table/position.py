@@ -20,6 +20,8 @@ from defirisk.report.table.thresholds import thresholds
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
 
+_MERE_NOTES: Final = frozenset({"emode", "isolation-mode", "frozen-reserve"})
+"""Warnings that leave the answer as it is: said, but not loudly."""
 _LONGEST_VERDICT: Final = 1000
 _NEAR: Final = 11 * 10**17
 """A health factor below 1.1 is marked as near."""
@@ -58,8 +60,11 @@ def _verdict(analysis: PositionAnalysis) -> Iterator[RenderableType]:
 
 def _warnings(position: Position) -> Iterator[RenderableType]:
     for warning in position_warnings(position):
-        loud = Severity.DANGER if warning.code == "contract-mismatch" else Severity.CAUTION
-        yield marked(loud, f"WARNING {clean(warning.text)}")
+        if warning.code in _MERE_NOTES:
+            yield paragraph(f"Note: {clean(warning.text)}.")
+        else:
+            loud = Severity.DANGER if warning.code == "contract-mismatch" else Severity.CAUTION
+            yield marked(loud, f"WARNING {clean(warning.text)}")
 
 
 def _health(position: Position, standing: Standing) -> Iterator[RenderableType]:

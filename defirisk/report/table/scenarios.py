@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.console import RenderableType
@@ -13,6 +13,7 @@ from defirisk.report.figures import NONE, health, money, number, short_money
 from defirisk.report.legs import names_of
 from defirisk.report.sanitize import clean
 from defirisk.report.table.style import Severity, columns, paragraph
+from defirisk.risk.wording import bearers_text
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
@@ -41,12 +42,11 @@ def scenarios(analysis: PositionAnalysis) -> Iterator[RenderableType]:
     if liquidated:
         yield Text("")
         yield columns(
-            ("Of that in", "then", "to prices", "bonus", "fees", "You keep", "Others pay"),
+            ("Split of", "then", "to prices", "bonus", "fees", "You keep", "Others pay"),
             [_where_it_goes(outcome, unit) for outcome in liquidated],
             left=2,
         )
-    for outcome in outcomes:
-        yield from _notes(outcome, unit, names)
+    yield from _notes(outcomes, unit, names)
 
 
 def repaid(outcome: Outcome, names: dict[str, str]) -> str:
@@ -95,16 +95,36 @@ def _where_it_goes(outcome: Outcome, unit: Unit) -> tuple[str, ...]:
     return (clean(outcome.scenario), ENDINGS[outcome.ended], *(short_money(value, unit) for value in shown))
 
 
-def _notes(outcome: Outcome, unit: Unit, names: dict[str, str]) -> Iterator[RenderableType]:
-    name = clean(outcome.scenario)
-    if outcome.search:
-        yield paragraph(f"{name}: the worst order was sought by {clean(outcome.search)} search.")
-    if outcome.bad_debt_value:
-        lost = tokens_listed([(bad.token, bad.amount) for bad in outcome.bad_debt], names)
-        bearers = ", ".join(
-            f"{clean(borne.who)} ({tokens_listed([(borne.token, borne.amount)], names)})" for borne in outcome.borne_by
-        )
-        yield paragraph(f"{name}: {lost} is never repaid; borne by {bearers or 'the suppliers'}.")
-    if outcome.uncovered_value > outcome.bad_debt_value:
-        gap = money(outcome.uncovered_value, unit)
-        yield paragraph(f"{name}: liquidation stops early; {gap} of the debt is more than what is left can repay.")
+def _notes(outcomes: Sequence[Outcome], unit: Unit, names: dict[str, str]) -> Iterator[RenderableType]:
+    """What is never repaid and by whom it is borne; what the replay could not settle."""
+    for bearers, lost in _borne(outcomes, names).items():
+        yield paragraph(f"Never repaid: {'; '.join(lost)}. Borne by {bearers}.")
+    for outcome in outcomes:
+        name = clean(outcome.scenario)
+        if outcome.uncovered_value > outcome.bad_debt_value:
+            gap = money(outcome.uncovered_value, unit)
+            yield paragraph(f"{name}: liquidation stops early; {gap} of the debt is more than what is left can repay.")
+    searches = dict.fromkeys(outcome.search for outcome in outcomes if outcome.search)
+    if searches:
+        yield paragraph(f"The worst order was looked for: {', '.join(map(clean, searches))}.")
+
+
+def _borne(outcomes: Sequence[Outcome], names: dict[str, str]) -> dict[str, list[str]]:
+    """The bad debts, each with its scenario, by those who bear them."""
+    found: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.bad_debt_value:
+            lost = tokens_listed([(bad.token, bad.amount) for bad in outcome.bad_debt], names)
+            found.setdefault(_bearers(outcome, names), []).append(f"{clean(outcome.scenario)}: {lost}")
+    return found
+
+
+def _bearers(outcome: Outcome, names: dict[str, str]) -> str:
+    """Who bears a bad debt; with the amounts where they are several."""
+    shares = {who: [one for one in outcome.borne_by if one.who == who] for who in (b.who for b in outcome.borne_by)}
+    if len(shares) < 2:
+        return clean(bearers_text(outcome.borne_by))
+    return ", then ".join(
+        f"{clean(bearers_text(ones))} ({tokens_listed([(one.token, one.amount) for one in ones], names)})"
+        for ones in shares.values()
+    )

@@ -50,11 +50,16 @@ def _rows(account: Account) -> Iterator[tuple[Text | str, ...]]:
 
 
 def _nearest(position: Position, analysis: PositionAnalysis) -> str:
-    """The single asset or group that has to move least."""
+    """The move that the verdict names; where it is liquidatable already, NOW."""
+    if analysis.verdict.nearest is not None:
+        return _moved(position, analysis.verdict.nearest)
     reached = [(abs(t.liquidation), t.kind != "asset", t) for t in analysis.thresholds if t.liquidation is not None]
     if not reached:
-        return "no single move" if analysis.thresholds else NONE
-    nearest: Threshold = min(reached, key=lambda found: found[:2])[2]
+        return "no single move" if analysis.thresholds and analysis.standing and analysis.standing.debt else NONE
+    return _moved(position, min(reached, key=lambda found: found[:2])[2])
+
+
+def _moved(position: Position, nearest: Threshold) -> str:
     if not nearest.liquidation:
         return "NOW"
     return f"{move_name(nearest, names_of(position.tokens)).replace(' assets', '')} {percent(nearest.liquidation)}"

@@ -25,22 +25,29 @@ WAYS = {Direction.DOWN: "fall", Direction.UP: "rise"}
 
 def thresholds(analysis: PositionAnalysis) -> Iterator[RenderableType]:
     """The moves that liquidate or leave bad debt, then, as a sentence, those that one might fear and that cannot."""
-    if not analysis.thresholds:
+    found = analysis.thresholds
+    if not found or analysis.standing is None or not analysis.standing.debt:
         return
     names = names_of(analysis.position.tokens)
-    harmful = [t for t in analysis.thresholds if t.liquidation is not None]
     yield Text("")
-    if harmful and all(t.liquidation == 0 for t in harmful):
-        yield paragraph("It can be liquidated now; the moves below are those that would leave bad debt as well.")
-        harmful = [t for t in harmful if t.bad_debt is not None]
-    if harmful:
-        rows = [(move_name(t, names), at(t, analysis), at(t, analysis, bad_debt=True)) for t in harmful]
+    if all(t.bad_debt == 0 for t in found):
+        yield paragraph("It is liquidatable and leaves bad debt today: no price has to move for that.")
+        return
+    if all(t.liquidation == 0 for t in found):
+        yield paragraph("It is liquidatable today. These moves would make it leave bad debt as well:")
+    shown = [t for t in found if (t.bad_debt if t.liquidation == 0 else t.liquidation) is not None]
+    if shown:
+        rows = [(move_name(t, names), at(t, analysis), at(t, analysis, bad_debt=True)) for t in shown]
         yield columns(("If only this moves", "Liquidated at", "Bad debt at"), rows)
-    harmless = {
-        way: [mover(t, names) for t in analysis.thresholds if t.liquidation is None and t.direction is way]
-        for way in Direction
-    }
-    for way, movers in harmless.items():
+    yield from _harmless([t for t in found if t.liquidation is None], names, nothing=not shown)
+
+
+def _harmless(found: list[Threshold], names: dict[str, str], *, nothing: bool) -> Iterator[RenderableType]:
+    if found and nothing:
+        yield paragraph("No move of any one asset or group liquidates this position.")
+        return
+    for way in Direction:
+        movers = [mover(t, names) for t in found if t.direction is way]
         if movers:
             yield paragraph(f"No {WAYS[way]} of {_listed(movers)} by itself liquidates this position.")
 

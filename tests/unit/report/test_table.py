@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from defirisk.model import ContractView, Direction, Ended, Failure, Threshold, Token, Verdict, Warning
+from defirisk.model import Borne, ContractView, Direction, Ended, Failure, Threshold, Token, Verdict, Warning
 from defirisk.report import table
 from defirisk.report.check import Account, ChainFailure, Check, CheckSet
 
@@ -89,7 +89,7 @@ def test_scenarios_say_who_loses_what() -> None:
     assert crash.split() == ["-40%", "0.6207", "YES,", "2", "calls", "2,010", "USDC", "$718.16", "$790.10"]
     split = line_with(text, "all seized")
     assert split.split() == ["-40%", "all", "seized", "$1,407.40", "$90.00", "$10.85", "-", "$790.10"]
-    assert "-40%: 790 USDC is never repaid; borne by deficit (790 USDC)." in words(worlds.check())
+    assert "Never repaid: -40%: 790 USDC. Borne by the protocol and its lenders, as a deficit." in words(worlds.check())
 
 
 def test_a_gain_is_said_as_a_gain() -> None:
@@ -234,3 +234,35 @@ def test_no_colour_when_asked_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_width_of_a_pipe(monkeypatch: pytest.MonkeyPatch, asked: str, width: int) -> None:
     monkeypatch.setenv("COLUMNS", asked)
     assert table.piped_width() == width
+
+
+def test_several_bearers_are_named_with_their_shares() -> None:
+    shares = (Borne("reserves", worlds.USDC, 500_000_000), Borne("suppliers", worlds.USDC, 289_999_999))
+    text = words(worlds.check(worlds.analysis(outcomes=(worlds.outcome(borne_by=shares),))))
+    assert "Borne by the protocol's reserves (500 USDC), then the other suppliers (290 USDC)." in text
+
+
+def test_what_is_liquidatable_already_lists_only_what_adds_bad_debt() -> None:
+    def now(direction: Direction, bad_debt: int | None) -> Threshold:
+        return Threshold("asset", "WETH", direction, 0, bad_debt, worlds.WETH.address, 1, bad_debt and 2 * 10**11)
+
+    some = words(worlds.check(worlds.analysis(thresholds=(now(Direction.DOWN, -(10**17)), now(Direction.UP, None)))))
+    assert "It is liquidatable today. These moves would make it leave bad debt as well:" in some
+    assert "WETH falls NOW $2,000.00 (-10.00 %)" in some
+    assert "WETH rises" not in some
+    both = words(worlds.check(worlds.analysis(thresholds=(now(Direction.DOWN, 0), now(Direction.UP, 0)))))
+    assert "liquidatable and leaves bad debt today" in both
+    assert "If only this moves" not in both
+
+
+def test_without_any_harmful_move_one_sentence_says_so() -> None:
+    harmless = tuple(t for t in worlds.THRESHOLDS if t.liquidation is None)
+    text = words(worlds.check(worlds.analysis(thresholds=harmless)))
+    assert "No move of any one asset or group liquidates this position." in text
+
+
+def test_a_mere_note_does_not_shout() -> None:
+    held = worlds.position(warnings=(Warning("emode", "the account is in eMode 1"), Warning("paused-reserve", "X")))
+    text = words(worlds.check(worlds.analysis(position=held)))
+    assert "Note: the account is in eMode 1." in text
+    assert "! WARNING X" in text
