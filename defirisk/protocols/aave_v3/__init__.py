@@ -27,7 +27,6 @@ def __getattr__(name: str) -> Any:
 @cache
 def _protocol() -> RuleFamily:
     from defirisk.protocols.aave_v3.reader import AaveV3Reader  # noqa: PLC0415 - see the module's docstring
-
     from defirisk.protocols.aave_v3.rules import RULES  # noqa: PLC0415 - as above
 
     place = files(__package__).joinpath("deployments.toml")
