@@ -179,7 +179,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A market that could not be answered for an owner: ``market`` its name, ``code`` stable, ``message`` for people."""
+    """A market that could not be answered for an owner: ``code`` stable, ``message`` for people."""
 
     market: str
     protocol: str
@@ -370,7 +370,11 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The plain answer to "can I lose more than I put in, and who would owe the rest?"."""
+    """The plain answer to "can I lose more than I put in, and who would owe the rest?".
+
+    ``nearest`` is the threshold that it names as the nearest to liquidation; ``None`` where it names none.
+    """
 
     code: str
     text: str
+    nearest: Threshold | None = None

@@ -95,16 +95,16 @@ def _same_until(price: int, at: int, per: int, below: tuple[int, int]) -> int:
 
 def road(prices: tuple[int, ...], axis: Axis, direction: Direction) -> Road:
     """The road of an axis from today's prices."""
-    if len(axis.slots) == 1 and not axis.unit_moves:
-        return _price_road(prices, next(iter(axis.slots)), direction)
+    moved = {prices[slot] for slot in axis.slots}
+    if axis.kind == "asset" and len(moved) == 1 and not axis.unit_moves:
+        return _price_road(prices, axis.slots, moved.pop(), direction)
     return _move_road(prices, axis, direction)
 
 
-def _price_road(prices: tuple[int, ...], slot: int, direction: Direction) -> Road:
-    today = prices[slot]
+def _price_road(prices: tuple[int, ...], slots: frozenset[int], today: int, direction: Direction) -> Road:
     down = direction is Direction.DOWN
     step = -1 if down else 1
-    numerator = tuple((price, step if i == slot else 0) for i, price in enumerate(prices))
+    numerator = tuple((price, step if i in slots else 0) for i, price in enumerate(prices))
     return Road(numerator, (1, 0), today - 1 if down else today * MOST_RISE, today, True, direction)
 
 

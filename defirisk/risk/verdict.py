@@ -153,18 +153,18 @@ class _SafeToday:
             said = (
                 "No fall in the price of any one asset or group liquidates you, nor does any rise; interest may in time"
             )
-            return self._said("no-drop-liquidates", said)
+            return self._said("no-drop-liquidates", said, near)
         move = move_text(self._position, near, near.liquidation or 0, near.liquidation_price)
         if _distance(near.liquidation or 0) <= CLOSE:
-            return self._said("close", f"You are close to liquidation: {move} is enough")
+            return self._said("close", f"You are close to liquidation: {move} is enough", near)
         if any(t.liquidation is not None for t in self._thresholds if t.direction is Direction.DOWN):
-            return self._said("can-be-liquidated", f"The nearest price move that liquidates you is {move}")
+            return self._said("can-be-liquidated", f"The nearest price move that liquidates you is {move}", near)
         said = f"No fall in the price of any one asset or group liquidates you, but {move} does"
-        return self._said("no-drop-liquidates", said)
+        return self._said("no-drop-liquidates", said, near)
 
-    def _said(self, code: str, said: str) -> Verdict:
+    def _said(self, code: str, said: str, near: Threshold | None) -> Verdict:
         health = health_text(self._standing.health_factor)
-        return Verdict(code, f"{said} (health factor {health}). {self._bad_debt()}")
+        return Verdict(code, f"{said} (health factor {health}). {self._bad_debt()}", near)
 
     def _bad_debt(self) -> str:
         worst = self._nearest([(t, t.bad_debt) for t in self._thresholds])
@@ -177,15 +177,16 @@ class _SafeToday:
         )
 
     def _nearest(self, moves: Iterable[tuple[Threshold, int | None]]) -> Threshold | None:
-        """The threshold of the nearest move; of equally far ones a volatile asset's, then any asset's."""
+        """The threshold of the nearest move; of equally far ones a volatile asset's, any asset's, a fall."""
         far = [(_distance(move), threshold) for threshold, move in moves if move is not None]
         if not far:
             return None
         nearest = min(distance for distance, _ in far)
         return min((t for distance, t in far if distance <= nearest + _AS_FAR), key=self._rank)
 
-    def _rank(self, threshold: Threshold) -> tuple[bool, bool]:
-        return (threshold.asset or threshold.move) in self._stable, threshold.kind != "asset"
+    def _rank(self, threshold: Threshold) -> tuple[bool, bool, bool]:
+        stable = (threshold.asset or threshold.move) in self._stable
+        return stable, threshold.kind != "asset", threshold.direction is Direction.UP
 
 
 def _distance(move: int) -> int:

@@ -21,7 +21,7 @@ DROPS = parse_drops("20,40,60")
 
 def test_everything_that_is_to_be_said_of_a_position():
     found = analyse(LOAN, DROPS, book=BOOK)
-    assert found.position is LOAN
+    assert found.position == LOAN
     assert found.standing == LOAN.rules.standing(LOAN.state)
     assert [(family.name, family.how) for family in found.families] == [("ETH", "address"), ("USD", "address")]
     assert [outcome.scenario for outcome in found.outcomes] == ["-20%", "-40%", "-60%"]
