@@ -110,6 +110,7 @@ def corners() -> Iterator[Plan]:
     yield Plan("crumb", (("WETH", 250000.0),), (("DAI", 0.8), ("USDT", 0.2)), 0.99, units=(("DAI", 90),))
     yield Plan("crumb", (("WBTC", 9000.0),), (("USDC", 0.7), ("LINK", 0.3)), 0.99, 1.06, units=(("LINK", 3),))
     yield Plan("crumb", units=(("wstETH", 32_057_769), ("LINK", 5 * 10**16)), owes=(("USDT", 400000),), boost=1.01)
+    yield Plan("crumb", (("WETH", 6000.0),), (("USDC", 0.5), ("LINK", 0.5)), 0.99, units=(("DAI", 15 * 10**9),))
     yield Plan("huge", (("DAI", 1.8e8), ("LONG", 9e7)), (("WETH", 0.5), ("WBTC", 0.3), ("USDT", 0.2)), 0.9)
     yield Plan("toxic", (("LINK", 26000.0), ("MKR", 14000.0)), (("USDT", 0.7), ("WETH", 0.3)), 0.99, 1.3)
     yield Plan("emode-eth", (("wstETH", 60000.0),), (("WETH", 1.0),), 0.999, 1.03, emode=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
 
 from .follow import Scene, Tally, follow
@@ -19,7 +21,8 @@ def test_health_factor_under_every_shock(chain: World, reading: Reading) -> None
             by_address = chain.prices_by_address()
             accounts = chain.accounts(wallets)
         for wallet, account in zip(wallets, accounts, strict=True):
-            _, standing = state_at(reading.positions[wallet], by_address)
+            state, standing = state_at(reading.positions[wallet], by_address)
+            assert tuple(reading.positions[wallet].rules.account_data(state)) == astuple(account), (name, wallet)
             ours = (standing.collateral_value, standing.debt_value, standing.health_factor)
             assert ours == (account.collateral, account.debt, health(account.health_factor)), (name, wallet)
             assert standing.liquidatable == (account.health_factor < 10**18)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 
 import pytest
 from eth_utils import to_checksum_address
@@ -16,7 +17,7 @@ from .deploy import make_feed
 from .deploy_v36 import list_reserves
 from .evm import Contract, Reverted
 from .follow import Tally, follow
-from .listing import Reserve
+from .listing import BY_SYMBOL, Reserve
 from .positions import Plan, open_position
 from .reading import Reading, read
 from .shocks import SHOCKS, prices_of
@@ -57,7 +58,28 @@ def test_a_frozen_reserve_is_liquidated_as_usual(chain: World) -> None:
     with shocked(chain, "volatile -40%"):
         for symbol in ("WETH", "LINK", "USDC"):
             chain.freeze(symbol)
-        assert follow_all(chain, read(chain), "frozen").met["step"] > 10
+        reading = read(chain)
+        for wallet, account in zip(reading.positions, chain.accounts(list(reading.positions)), strict=True):
+            position = reading.positions[wallet]
+            assert tuple(position.rules.account_data(position.state)) == astuple(account), wallet
+        assert follow_all(chain, reading, "frozen").met["step"] > 10
+
+
+def test_a_reserve_whose_ltv_is_taken_away(chain: World) -> None:
+    """A base LTV of 0 stays 0 in an eMode of 3.0; from 3.6 on the category's own bitmap decides."""
+    with chain.reverting():
+        for symbol in ("wstETH", "DAI", "LINK"):
+            take_ltv(chain, symbol)
+        positions = read(chain).positions
+        for wallet, account in zip(positions, chain.accounts(list(positions)), strict=True):
+            position = positions[wallet]
+            assert tuple(position.rules.account_data(position.state)) == astuple(account), wallet
+
+
+def take_ltv(chain: World, symbol: str) -> None:
+    reserve = BY_SYMBOL[symbol]
+    terms = (chain.asset(symbol), 0, reserve.threshold, reserve.bonus)
+    chain.market.configurator.send("configureReserveAsCollateral", *terms)
 
 
 def test_the_grace_period_ends_to_the_second(v36: World) -> None:
