@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -49,6 +49,8 @@ _FIGURES = frozenset(
     if name.endswith("_raw")
 ) | {"liquidation", "bad_debt", "searched_to", "nearest_liquidation_move", "liquidation_threshold", "liquidation_bonus"}
 """Columns that are a number where they hold one."""
+_COUNTS = frozenset({"chain_id", "block", "timestamp", "oracle_updated_at", "liquidations"})
+_FLAGS = frozenset({"liquidatable", "scenario_liquidatable", "counts"})
 
 
 def positions(check: Check) -> pd.DataFrame:
@@ -114,11 +116,17 @@ def _leg(leg: Collateral | Debt, analysis: PositionAnalysis) -> Row:
 
 
 def _frame(rows: Iterable[Row], columns: Sequence[str]) -> pd.DataFrame:
-    """A frame whose columns and types do not depend on what was found."""
-    frame = pd.DataFrame(list(rows), columns=list(columns))
-    for name in columns:
-        if name in _FIGURES:
-            frame[name] = frame[name].astype("float64")
-        elif name.endswith("_raw"):
-            frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
-    return frame
+    """A frame whose columns and types do not depend on what was found; text is ``None`` where there is none."""
+    held = list(rows)
+    return pd.DataFrame(
+        {name: pd.Series([row.get(name) for row in held], dtype=_type_of(name)) for name in columns},
+        columns=list(columns),
+    )
+
+
+def _type_of(name: str) -> Literal["float64", "Int64", "boolean", "object"]:
+    if name in _FIGURES:
+        return "float64"
+    if name in _COUNTS:
+        return "Int64"
+    return "boolean" if name in _FLAGS else "object"
