@@ -10,43 +10,16 @@ import pandas as pd
 from defirisk.fixedpoint import decimal_string
 from defirisk.model import Collateral, Debt
 from defirisk.report.check import Check
+from defirisk.report.columns import ACCOUNT, KEY, LEG, OUTCOME, POSITION, THRESHOLD
 from defirisk.report.legs import family_of, legs_of
-from defirisk.report.rows import (
-    ACCOUNT_COLUMNS,
-    OUTCOME_COLUMNS,
-    POSITION_COLUMNS,
-    THRESHOLD_COLUMNS,
-    Row,
-    check_rows,
-    outcome_row,
-    threshold_row,
-)
+from defirisk.report.rows import Row, check_rows, outcome_row, threshold_row
 from defirisk.report.sanitize import symbol
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
 
-KEY = ("chain_id", "address", "market")
-LEG_COLUMNS = (
-    "side",
-    "asset",
-    "symbol",
-    "family",
-    "counts",
-    "amount",
-    "amount_raw",
-    "price",
-    "price_raw",
-    "oracle_updated_at",
-    "value",
-    "value_raw",
-    "liquidation_threshold",
-    "liquidation_bonus",
-)
 _FIGURES = frozenset(
-    name.removesuffix("_raw")
-    for name in (*POSITION_COLUMNS, *OUTCOME_COLUMNS, *THRESHOLD_COLUMNS, *LEG_COLUMNS)
-    if name.endswith("_raw")
+    name.removesuffix("_raw") for name in (*POSITION, *OUTCOME, *THRESHOLD, *LEG) if name.endswith("_raw")
 ) | {"liquidation", "bad_debt", "searched_to", "nearest_liquidation_move", "liquidation_threshold", "liquidation_bonus"}
 """Columns that are a number where they hold one."""
 _COUNTS = frozenset({"chain_id", "block", "timestamp", "oracle_updated_at", "liquidations"})
@@ -55,7 +28,7 @@ _FLAGS = frozenset({"liquidatable", "scenario_liquidatable", "counts"})
 
 def positions(check: Check) -> pd.DataFrame:
     """One row a position, a failed market, or an account without positions."""
-    return _frame((row for row, _ in check_rows(check)), (*ACCOUNT_COLUMNS, *POSITION_COLUMNS))
+    return _frame((row for row, _ in check_rows(check)), (*ACCOUNT, *POSITION))
 
 
 def outcomes(check: Check) -> pd.DataFrame:
@@ -65,7 +38,7 @@ def outcomes(check: Check) -> pd.DataFrame:
         for row, analysis in _judged(check)
         for outcome in analysis.outcomes
     )
-    return _frame(rows, (*KEY, *OUTCOME_COLUMNS))
+    return _frame(rows, (*KEY, *OUTCOME))
 
 
 def thresholds(check: Check) -> pd.DataFrame:
@@ -75,13 +48,13 @@ def thresholds(check: Check) -> pd.DataFrame:
         for row, analysis in _judged(check)
         for threshold in analysis.thresholds
     )
-    return _frame(rows, (*KEY, *THRESHOLD_COLUMNS))
+    return _frame(rows, (*KEY, *THRESHOLD))
 
 
 def legs(check: Check) -> pd.DataFrame:
     """One row an asset supplied or owed."""
     rows = ({**_key(row), **_leg(leg, analysis)} for row, analysis in _judged(check) for leg in legs_of(analysis))
-    return _frame(rows, (*KEY, *LEG_COLUMNS))
+    return _frame(rows, (*KEY, *LEG))
 
 
 def _judged(check: Check) -> Iterator[tuple[Row, PositionAnalysis]]:

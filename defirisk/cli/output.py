@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +18,8 @@ _MODE: Final = 0o666
 
 def say(message: str) -> None:
     """One line on stderr, whatever its encoding is; a closed stderr is nobody's concern."""
+    if sys.stderr is None:
+        return
     encoding = sys.stderr.encoding or "ascii"
     line = message.encode(encoding, "backslashreplace").decode(encoding)
     with contextlib.suppress(OSError, ValueError):
@@ -23,13 +27,34 @@ def say(message: str) -> None:
 
 
 def print_out(text: str) -> None:
-    """Text on stdout; what its encoding lacks is written as an escape rather than lost."""
-    encoding = sys.stdout.encoding or "ascii"
-    try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    """Text on stdout, whole.
+
+    Raises:
+        UnwritableOutput: stdout is closed or full.
+    """
+    with written_out():
+        sys.stdout.write(text)
         sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def written_out() -> Iterator[None]:
+    """Around whatever writes to stdout: what its encoding lacks becomes an escape, a reader that has gone is no error.
+
+    Raises:
+        UnwritableOutput: stdout is closed or full.
+    """
+    if sys.stdout is None:
+        raise UnwritableOutput("standard output is closed", hint="write to a file with --output")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
     except BrokenPipeError:
         forget_stdout()
+    except OSError as problem:
+        forget_stdout()
+        raise UnwritableOutput(f"standard output cannot be written: {problem.strerror}") from problem
 
 
 def forget_stdout() -> None:

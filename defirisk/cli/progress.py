@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,34 +17,46 @@ PATIENCE: Final = 1.0
 
 
 class Bar:
-    """Shows nothing until ``PATIENCE`` seconds have passed since it was made; then a bar that is erased at the end."""
+    """Shows itself ``PATIENCE`` seconds after it was made, however long the work is silent; erased at the end."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        self._lock = Lock()
+        self._stage, self._done, self._total = "", 0, 0
+        self._shown: tuple[Progress, TaskID] | None = None
+        self._timer = Timer(PATIENCE, self._show)
+        self._timer.daemon = True
+        self._timer.start()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Told by the work how far it is."""
-        if self._progress is None:
-            if time.monotonic() - self._began < PATIENCE:
-                return
-            self._show()
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=stage, completed=done, total=total or None)
+        with self._lock:
+            self._stage, self._done, self._total = stage, done, total
+            self._update()
 
     def close(self) -> None:
-        """Erase the bar."""
-        if self._progress is not None:
-            self._progress.stop()
+        """Erase the bar, or never show it."""
+        self._timer.cancel()
+        with self._lock:
+            if self._shown is not None:
+                self._shown[0].stop()
 
     def _show(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - only when it is shown
-        from rich.progress import Progress  # noqa: PLC0415 - only when it is shown
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - as above
 
-        self._progress = Progress(console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task("", total=None)
-        self._progress.start()
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+        with self._lock:
+            if self._timer.finished.is_set():
+                return
+            progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._shown = progress, progress.add_task("", total=None)
+            progress.start()
+            self._update()
+
+    def _update(self) -> None:
+        if self._shown is not None:
+            progress, task = self._shown
+            progress.update(task, description=self._stage, completed=self._done, total=self._total or None)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from defirisk.cli.output import forget_stdout, print_out, write_whole
+from defirisk.cli.output import print_out, write_whole, written_out
 from defirisk.report.check import Check, CheckSet
 
 DONE = 0
@@ -45,10 +45,8 @@ def as_text(checks: Check | CheckSet, format_: str) -> str:
 def _print_table(checks: Check | CheckSet) -> None:
     from defirisk.report import table  # noqa: PLC0415 - only the format asked for
 
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         print_out(table.text(checks, width=table.piped_width()))
         return
-    try:
+    with written_out():
         table.render(checks, table.console_for(sys.stdout))
-    except BrokenPipeError:
-        forget_stdout()

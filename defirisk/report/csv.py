@@ -7,10 +7,11 @@ import io
 from collections.abc import Iterator
 
 from defirisk.report.check import Check, CheckSet
-from defirisk.report.rows import ACCOUNT_COLUMNS, OUTCOME_COLUMNS, POSITION_COLUMNS, Cell, Row, check_rows, outcome_row
+from defirisk.report.columns import ACCOUNT, OUTCOME, POSITION
+from defirisk.report.rows import Cell, Row, check_rows, outcome_row
 from defirisk.report.sanitize import csv_cell
 
-COLUMNS = (*ACCOUNT_COLUMNS, *POSITION_COLUMNS, *OUTCOME_COLUMNS)
+COLUMNS = (*ACCOUNT, *POSITION, *OUTCOME)
 
 
 def text(checks: Check | CheckSet) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from defirisk.fixedpoint import decimal_string, fixed_string
 from defirisk.model import Failure, Outcome, Position, PositionStatus, Standing, Threshold, Unit
 from defirisk.report.check import Account, Check, position_warnings
+from defirisk.report.columns import POSITION
 from defirisk.report.legs import unpriced_message
 from defirisk.report.sanitize import SYMBOL_LENGTH, clean
 
@@ -149,7 +150,7 @@ def _failed(failure: Failure) -> Row:
 
 
 def _blank() -> Row:
-    return dict.fromkeys(POSITION_COLUMNS)
+    return dict.fromkeys(POSITION)
 
 
 def _value(name: str, raw: int | None, unit: Unit) -> Row:
@@ -166,68 +167,3 @@ def _move(move: int | None) -> str | None:
 
 def _raw(raw: int | None) -> str | None:
     return None if raw is None else str(raw)
-
-
-ACCOUNT_COLUMNS = ("chain_id", "block", "timestamp", "source", "address", "account_status", "account_warnings")
-POSITION_COLUMNS = (
-    "market",
-    "protocol",
-    "rules",
-    "unit",
-    "status",
-    "error",
-    "error_message",
-    "health_factor",
-    "health_factor_raw",
-    "liquidatable",
-    "collateral_value",
-    "collateral_value_raw",
-    "debt_value",
-    "debt_value_raw",
-    "contract_health_factor_raw",
-    "nearest_liquidation_asset",
-    "nearest_liquidation_move",
-    "nearest_liquidation_price_raw",
-    "verdict",
-    "verdict_text",
-    "warnings",
-)
-OUTCOME_COLUMNS = (
-    "scenario",
-    "scenario_health_factor",
-    "scenario_health_factor_raw",
-    "scenario_liquidatable",
-    "liquidations",
-    "ended",
-    "liquidator",
-    "search",
-    "bad_debt_value",
-    "bad_debt_value_raw",
-    "uncovered_value",
-    "uncovered_value_raw",
-    "owner_loss_value",
-    "owner_loss_value_raw",
-    "owner_loss_move_value",
-    "owner_loss_move_value_raw",
-    "owner_loss_bonus_value",
-    "owner_loss_bonus_value_raw",
-    "owner_loss_protocol_fee_value",
-    "owner_loss_protocol_fee_value_raw",
-    "owner_left_value",
-    "owner_left_value_raw",
-    "borne_by_others_value",
-    "borne_by_others_value_raw",
-)
-THRESHOLD_COLUMNS = (
-    "kind",
-    "move",
-    "asset",
-    "direction",
-    "liquidation",
-    "liquidation_price",
-    "liquidation_price_raw",
-    "bad_debt",
-    "bad_debt_price",
-    "bad_debt_price_raw",
-    "searched_to",
-)

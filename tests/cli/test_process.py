@@ -142,3 +142,17 @@ def test_an_unknown_command_is_wrong_usage(run: Run) -> None:
     ran = run("chekc")
     assert ran.code == 2
     assert "No such command" in ran.err
+
+
+def test_a_closed_or_full_stdout_is_said() -> None:
+    for shell in ('"$@" >&-', '"$@" >/dev/full'):
+        done = subprocess.run(["sh", "-c", shell, "sh", *CHECK], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "error[unwritable-output]: standard output" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+
+
+def test_a_closed_stderr_hides_the_message_and_not_the_code() -> None:
+    done = subprocess.run(["sh", "-c", '"$@" 2>&-', "sh", *CHECK, "--drop", "x"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")

@@ -6,7 +6,7 @@ import io
 from defirisk.model import Token, Warning
 from defirisk.protocols.interface import Deployment
 from defirisk.report import csv as report_csv
-from defirisk.report import markdown, markets
+from defirisk.report import columns, markdown, markets
 from defirisk.report.check import Check, CheckSet
 
 from . import worlds
@@ -109,3 +109,11 @@ def test_markets_in_every_format() -> None:
             assert one.name in text.replace("\\", "")
             assert one.entry in text
             assert "3.6" in text
+
+
+def test_every_column_is_described_and_filled() -> None:
+    described = {**columns.ACCOUNT, **columns.POSITION, **columns.OUTCOME}
+    assert tuple(described) == report_csv.COLUMNS
+    assert all(text.strip() for text in (*described.values(), *columns.THRESHOLD.values(), *columns.LEG.values()))
+    filled = {name for check in (worlds.check(), worlds.failing()) for row in rows(check) for name in row if row[name]}
+    assert set(described) - filled == {"search", "warnings"}
