@@ -144,11 +144,16 @@ def amounts_of(call: Call, asked: int) -> Amounts:
     all_collateral = taken >= call.balance
     if taken > call.balance:
         taken = call.balance
-        value = _checked(call, call.collateral_price * taken * call.debt_unit)
-        within = taken if call.one_reserve else div_down(value, call.debt_price * call.collateral_unit)
-        covered = revision.without_bonus(within, bonus)
+        covered = covered_by(call, taken)
         all_debt = covered == call.owed
     return Amounts(covered, taken, _fee(call, taken), all_debt, all_collateral)
+
+
+def covered_by(call: Call, taken: int) -> int:
+    """The debt that is repaid where the collateral is what limits the call."""
+    value = checked(call, call.collateral_price * taken * call.debt_unit)
+    within = taken if call.one_reserve else div_down(value, call.debt_price * call.collateral_unit)
+    return call.revision.without_bonus(within, call.terms.bonus)
 
 
 def _covered(call: Call, asked: int) -> tuple[int, bool]:
@@ -162,9 +167,9 @@ def _covered(call: Call, asked: int) -> tuple[int, bool]:
 
 def _base_collateral(call: Call, debt: int) -> int:
     """Collateral worth ``debt``, before the bonus."""
-    value = _checked(call, call.debt_price * debt * call.collateral_unit)
+    value = checked(call, call.debt_price * debt * call.collateral_unit)
     base = debt if call.one_reserve else div_down(value, call.collateral_price * call.debt_unit)
-    _checked(call, base * call.terms.bonus + HALF_BPS)
+    checked(call, base * call.terms.bonus + HALF_BPS)
     return base
 
 
@@ -175,8 +180,12 @@ def _fee(call: Call, taken: int) -> int:
     return call.revision.fee(taken - call.revision.principal(taken, call.terms.bonus), rate)
 
 
-def _checked(call: Call, product: int) -> int:
-    """A product that the contract's checked arithmetic must hold in 256 bits."""
+def checked(call: Call, product: int) -> int:
+    """A product that the contract's checked arithmetic must hold in 256 bits.
+
+    Raises:
+        Refused: it does not.
+    """
     if product > UINT256_MAX:
         raise Refused(call.revision.reasons.overflow)
     return product

@@ -23,14 +23,17 @@ def linear(rate: int, elapsed: int) -> int:
 
 def compounded_binomial(rate: int, elapsed: int) -> int:
     """``MathUtils.calculateCompoundedInterest`` of 3.0 to 3.3: three binomial terms, each divided by the year; ray."""
-    if elapsed == 0:
-        return RAY
     power_two = div_down(ray_mul_half_up(rate, rate), _YEAR_SQUARED)
     power_three = div_down(ray_mul_half_up(power_two, rate), SECONDS_PER_YEAR)
-    pairs = elapsed * (elapsed - 1)
+    return three_terms(div_down(rate * elapsed, SECONDS_PER_YEAR), power_two, power_three, elapsed)
+
+
+def three_terms(first: int, power_two: int, power_three: int, elapsed: int) -> int:
+    """(1 + x)^n cut after its third term: ``first`` and the powers of a second's rate, ray; n is ``elapsed``."""
+    pairs = elapsed * max(elapsed - 1, 0)
     second = div_down(pairs * power_two, 2)
     third = div_down(pairs * max(elapsed - 2, 0) * power_three, 6)
-    return RAY + div_down(rate * elapsed, SECONDS_PER_YEAR) + second + third
+    return RAY + first + second + third
 
 
 def compounded_series(rate: int, elapsed: int) -> int:

@@ -22,8 +22,6 @@ from defirisk.protocols.aave_v3.amounts import (
     Amounts,
     Ask,
     Call,
-    amounts_of,
-    descending_asks,
     leaves_dust,
 )
 from defirisk.protocols.aave_v3.state import AaveState, Holding
@@ -50,7 +48,7 @@ def liquidate(revision: Revision, state: AaveState, standing: Standing, pair: Pa
     _check_eligible(call)
     if repay is not None:
         return _attempt(call, Ask(repay, may_leave_dust=True))
-    asks = descending_asks(call)
+    asks = revision.asks(call)
     try:
         return _attempt(call, next(asks))
     except Refused:
@@ -61,7 +59,7 @@ def liquidate(revision: Revision, state: AaveState, standing: Standing, pair: Pa
 
 
 def _attempt(call: Call, ask: Ask) -> Step:
-    amounts = amounts_of(call, ask.debt)
+    amounts = call.revision.amounts(call, ask.debt)
     if ask.may_leave_dust and call.revision.dust and leaves_dust(call, amounts):
         raise Refused(call.revision.reasons.dust)
     return _settle(call, amounts)

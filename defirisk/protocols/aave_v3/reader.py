@@ -71,7 +71,7 @@ class AaveV3Reader:
             asks += reserves.reserve_calls(site, market.read_listing(answers, site))
         await answers.ask(asks)
         listing = market.read_listing(answers, site)
-        owners = [_attempt(ownership.read_owner, answers, site, one) for one in wallets]
+        owners = [attempt(ownership.read_owner, answers, site, one) for one in wallets]
         asks = [*reserves.reserve_calls(site, listing), *_emode_calls(site, owners)]
         if ahead:
             asks += _balance_calls(_read_book(answers, site, listing), owners)
@@ -79,13 +79,13 @@ class AaveV3Reader:
         book = _read_book(answers, site, listing)
         emodes = _read_emodes(answers, book, owners)
         await answers.ask([*_balance_calls(book, owners), *_key_calls(book, emodes)])
-        return _conclude(answers, deployment, book, owners, emodes)
+        return conclude(answers, deployment, book, owners, emodes)
 
 
 # --- stages -------------------------------------------------------------------------------------------------------
 
 
-def _attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | DefiriskError:
+def attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | DefiriskError:
     """Read one of many: what cannot be read stands as its error and spoils no other."""
     try:
         return read(*arguments, **named)
@@ -110,7 +110,7 @@ def _read_book(answers: Answers, site: Site, listing: Listing) -> Book:
 
 def _read_emodes(answers: Answers, book: Book, owners: Owners) -> Emodes:
     return {
-        category: _attempt(ownership.read_emode, answers, book.site, category, book.rules[0])
+        category: attempt(ownership.read_emode, answers, book.site, category, book.rules[0])
         for category in _categories(owners)
     }
 
@@ -136,7 +136,8 @@ def _price_sources(emodes: Emodes) -> set[str]:
 # --- conclusion ---------------------------------------------------------------------------------------------------
 
 
-def _conclude(answers: Answers, deployment: Deployment, book: Book, owners: Owners, emodes: Emodes) -> MarketReading:
+def conclude(answers: Answers, deployment: Deployment, book: Book, owners: Owners, emodes: Emodes) -> MarketReading:
+    """Put together what was read of a market and its owners, by the rules that reproduce most of them."""
     read = _gather(answers, book, emodes)
     drafts = [_draft(answers, read, owner, book.rules[0]) for owner in owners]
     rules = positions.settle_rules(book.rules, [draft for draft in drafts if isinstance(draft, Draft)])
@@ -172,7 +173,7 @@ def _draft(
 ) -> Draft | DefiriskError | None:
     if isinstance(owner, DefiriskError):
         return owner
-    return _attempt(positions.draft_position, answers, read, owner, rules)
+    return attempt(positions.draft_position, answers, read, owner, rules)
 
 
 def _finish(
@@ -180,4 +181,4 @@ def _finish(
 ) -> Position | DefiriskError | None:
     if not isinstance(draft, Draft):
         return draft
-    return _attempt(positions.finish_position, draft, place, rules, choice.doubt)
+    return attempt(positions.finish_position, draft, place, rules, choice.doubt)

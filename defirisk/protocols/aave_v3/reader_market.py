@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from defirisk.chain.abi import ZERO_ADDRESS, Abi, checksum
+from defirisk.chain.abi import ZERO_ADDRESS, Abi, Function, checksum
 from defirisk.chain.answers import Answers
 from defirisk.chain.calls import Call, Returned
 from defirisk.errors import CallReverted, MalformedAnswer, NotAMarket, NotDeployed
@@ -18,7 +18,7 @@ ABI: Final = Abi.load("aave_v3")
 MAX_RESERVES: Final = 128
 """A user's configuration has two bits a reserve in one word (``ReserveConfiguration.MAX_RESERVES_COUNT``)."""
 PROBE_CATEGORY: Final = 1
-_USD_STAND_INS: Final = frozenset(
+USD_STAND_INS: Final = frozenset(
     {
         ZERO_ADDRESS,
         "0x0000000000000000000000000000000000000348",  # Chainlink's Denominations.USD
@@ -26,6 +26,17 @@ _USD_STAND_INS: Final = frozenset(
     }
 )
 _MAX_UNIT_DECIMALS: Final = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What messages call a generation of Aave and its entry contract."""
+
+    name: str
+    provider: str
+
+
+KIND: Final = Kind("Aave V3", "PoolAddressesProvider")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,29 +91,36 @@ def read_site(answers: Answers, entry: str) -> Site:
         NotAMarket: what answers is no PoolAddressesProvider of Aave V3.
 
     """
-    pool, oracle = _provided(answers, entry, "getPool"), _provided(answers, entry, "getPriceOracle")
+    pool, oracle = (read_address(answers, ABI[name], entry, KIND) for name in ("getPool", "getPriceOracle"))
     found = answers.optional(ABI["getPriceOracleSentinel"], entry)
     sentinel = found[0] if found is not None and found[0] != ZERO_ADDRESS else None
     return Site(entry.lower(), pool, oracle, sentinel)
 
 
-def _provided(answers: Answers, entry: str, name: str) -> str:
+def read_address(answers: Answers, function: Function, entry: str, kind: Kind) -> str:
+    """Read where the provider says that a contract is.
+
+    Raises:
+        NotDeployed: nothing answers at that address.
+        NotAMarket: what answers is no provider of this kind, or one without a market.
+
+    """
     try:
-        address: str = answers.word(ABI[name], entry)
+        address: str = answers.word(function, entry)
     except (CallReverted, MalformedAnswer) as problem:
-        raise _not_a_market(answers, entry, name) from problem
+        raise _not_a_market(answers, entry, function, kind) from problem
     if address == ZERO_ADDRESS:
-        raise NotAMarket(f"{checksum(entry)} is a provider without a market: its {name}() is the zero address")
+        raise NotAMarket(f"{checksum(entry)} is a provider without a market: its {function.name}() is the zero address")
     return address
 
 
-def _not_a_market(answers: Answers, entry: str, name: str) -> NotAMarket:
-    hint = "the entry of an Aave V3 market is its PoolAddressesProvider; `defirisk markets` lists the known ones"
-    answer = answers.answer(ABI[name](entry))
-    place = f"{checksum(entry)} at block {answers.block.number}"
+def _not_a_market(answers: Answers, entry: str, function: Function, kind: Kind) -> NotAMarket:
+    hint = f"the entry of an {kind.name} market is its {kind.provider}; `defirisk markets` lists the known ones"
+    answer = answers.answer(function(entry))
+    place, asked = f"{checksum(entry)} at block {answers.block.number}", f"{function.name}()"
     if answer == Returned(b""):
-        return NotDeployed(f"nothing answers {name}() at {place}: no contract, or no provider", hint=hint)
-    return NotAMarket(f"{place} is no PoolAddressesProvider of Aave V3: it does not answer {name}()", hint=hint)
+        return NotDeployed(f"nothing answers {asked} at {place}: no contract, or no provider", hint=hint)
+    return NotAMarket(f"{place} is no {kind.provider} of {kind.name}: it does not answer {asked}", hint=hint)
 
 
 # --- the pool and its oracle --------------------------------------------------------------------------------------
@@ -142,18 +160,25 @@ def read_listing(answers: Answers, site: Site) -> Listing:
             ltvzero_bitmaps=answers.probe(ABI["getEModeCategoryLtvzeroBitmap"], pool, PROBE_CATEGORY) is not None,
             isolated_emodes=answers.probe(ABI["getIsEModeCategoryIsolated"], pool, PROBE_CATEGORY) is not None,
         ),
-        assets=_assets(answers, site),
-        base_currency=None if base in _USD_STAND_INS else base,
-        unit_decimals=_unit_decimals(answers.word(ABI["BASE_CURRENCY_UNIT"], site.oracle), site),
+        assets=read_assets(answers, site, KIND),
+        base_currency=None if base in USD_STAND_INS else base,
+        unit_decimals=read_unit_decimals(answers, site),
     )
 
 
-def _assets(answers: Answers, site: Site) -> tuple[str, ...]:
+def read_assets(answers: Answers, site: Site, kind: Kind) -> tuple[str, ...]:
+    """Read which reserves a pool lists.
+
+    Raises:
+        NotAMarket: it lists none, so it is no pool.
+        MalformedAnswer: it lists more than there can be, or one twice.
+
+    """
     try:
         assets: Sequence[str] = answers.word(ABI["getReservesList"], site.pool)
     except CallReverted as problem:
         raise NotAMarket(
-            f"{checksum(site.pool)}, the pool of {checksum(site.provider)}, is no pool of Aave V3: "
+            f"{checksum(site.pool)}, the pool of {checksum(site.provider)}, is no pool of {kind.name}: "
             "it does not answer getReservesList()"
         ) from problem
     if len(assets) > MAX_RESERVES:
@@ -164,7 +189,14 @@ def _assets(answers: Answers, site: Site) -> tuple[str, ...]:
     return tuple(assets)
 
 
-def _unit_decimals(unit: int, site: Site) -> int:
+def read_unit_decimals(answers: Answers, site: Site) -> int:
+    """Read the decimals of the oracle's prices (``BASE_CURRENCY_UNIT``).
+
+    Raises:
+        ReadError: it does not say, or says what is no power of ten.
+
+    """
+    unit: int = answers.word(ABI["BASE_CURRENCY_UNIT"], site.oracle)
     for decimals in range(_MAX_UNIT_DECIMALS + 1):
         if 10**decimals == unit:
             return decimals

@@ -97,11 +97,21 @@ def read_owner(answers: Answers, site: Site, wallet: str) -> Owner:
     emode = answers.word(ABI["getUserEMode"], site.pool, wallet)
     if emode > _MAX_CATEGORY:
         raise MalformedAnswer(f"{checksum(site.pool)} puts {wallet} into the impossible eMode {emode}")
-    call = ABI["getUserAccountData"](site.pool, wallet)
-    account = None
-    if not isinstance(answers.answer(call), Reverted):
-        account = AccountData(*answers.read(ABI["getUserAccountData"], site.pool, wallet))
-    return Owner(wallet, answers.word(ABI["getUserConfiguration"], site.pool, wallet), emode, account)
+    flags = answers.word(ABI["getUserConfiguration"], site.pool, wallet)
+    return Owner(wallet, flags, emode, read_account(answers, site, wallet))
+
+
+def read_account(answers: Answers, site: Site, wallet: str) -> AccountData | None:
+    """Read the contract's own view of an account, ``None`` where that reverts.
+
+    Raises:
+        ReadError: it answers something else.
+
+    """
+    function = ABI["getUserAccountData"]
+    if isinstance(answers.answer(function(site.pool, wallet)), Reverted):
+        return None
+    return AccountData(*answers.read(function, site.pool, wallet))
 
 
 def read_emode(answers: Answers, site: Site, category: int, rules: AaveV3Rules) -> Entered:

@@ -14,7 +14,7 @@ from defirisk.model import Token
 from defirisk.protocols.aave_v3.decoding import Configuration, decode_configuration
 from defirisk.protocols.aave_v3.reader_market import ABI, MAX_RESERVES, Listing, Site
 from defirisk.protocols.aave_v3.reader_revision import Probes
-from defirisk.protocols.aave_v3.rules import AaveV3Rules
+from defirisk.protocols.aave_v3.rules import AaveV3Rules, Indices
 from defirisk.protocols.aave_v3.state import Reserve
 
 SYMBOL: Final = Abi.load("erc20")["symbol"]
@@ -98,20 +98,27 @@ def read_reserves(answers: Answers, site: Site, listing: Listing, rules: AaveV3R
         ReadError: a reserve cannot be read, or two claim the same bits of a user's configuration.
 
     """
-    listed = sorted(
-        (_read_reserve(answers, site, asset, rules) for asset in listing.assets), key=lambda one: one.reserve.id
-    )
-    ids = [one.reserve.id for one in listed]
+    return in_order(site, (_read_reserve(answers, site, asset, rules) for asset in listing.assets))
+
+
+def in_order(site: Site, listed: Iterable[Listed]) -> tuple[Listed, ...]:
+    """Sort reserves by id, which is their place in every bitmap.
+
+    Raises:
+        MalformedAnswer: two claim the same bits of a user's configuration, or there are none for one.
+
+    """
+    ordered = sorted(listed, key=lambda one: one.reserve.id)
+    ids = [one.reserve.id for one in ordered]
     if len(set(ids)) != len(ids) or any(one >= MAX_RESERVES for one in ids):
         raise MalformedAnswer(f"{checksum(site.pool)} lists reserves with impossible ids: {ids}")
-    return tuple(listed)
+    return tuple(ordered)
 
 
 def _read_reserve(answers: Answers, site: Site, asset: str, rules: AaveV3Rules) -> Listed:
     data = answers.word(ABI["getReserveData"], site.pool, asset)
     configuration = decode_configuration(data.configuration)
-    symbol = decode_symbol(answers.answer(SYMBOL(asset)))
-    token = Token(checksum(asset), symbol or short_address(asset), configuration.decimals)
+    token, nameless = read_token(answers, asset, configuration.decimals)
     stable = data.stableDebtTokenAddress
     return Listed(
         reserve=_reserve(answers, site, rules, token=token, configuration=configuration, data=data),
@@ -119,26 +126,20 @@ def _read_reserve(answers: Answers, site: Site, asset: str, rules: AaveV3Rules) 
         variable_debt_token=data.variableDebtTokenAddress,
         stable_debt_token=stable if has_stable_debt(rules) and stable != ZERO_ADDRESS else None,
         price=read_price(answers, site.oracle, asset),
-        nameless=not symbol,
+        nameless=nameless,
     )
+
+
+def read_token(answers: Answers, asset: str, decimals: int) -> tuple[Token, bool]:
+    """Read what an asset calls itself, and whether it does not: then its address stands for it."""
+    symbol = decode_symbol(answers.answer(SYMBOL(asset)))
+    return Token(checksum(asset), symbol or short_address(asset), decimals), not symbol
 
 
 def _reserve(
     answers: Answers, site: Site, rules: AaveV3Rules, *, token: Token, configuration: Configuration, data: Any
 ) -> Reserve:
-    if data.lastUpdateTimestamp > answers.block.timestamp:
-        raise MalformedAnswer(
-            f"the reserve {token.address} was last updated at {data.lastUpdateTimestamp}, "
-            f"after its block's {answers.block.timestamp}"
-        )
-    indices = rules.indices_at(
-        liquidity_index=data.liquidityIndex,
-        variable_borrow_index=data.variableBorrowIndex,
-        liquidity_rate=data.currentLiquidityRate,
-        variable_borrow_rate=data.currentVariableBorrowRate,
-        last_update=data.lastUpdateTimestamp,
-        now=answers.block.timestamp,
-    )
+    indices = indices_now(answers, token, data, rules)
     isolates = rules.name != "3.7"  # the bits are dead from there on
     return Reserve(
         id=data.id,
@@ -157,6 +158,28 @@ def _reserve(
         emode_category=configuration.emode_category if has_reserve_category(rules) else 0,
         debt_ceiling=configuration.debt_ceiling if isolates else 0,
         isolation_total_debt=data.isolationModeTotalDebt if isolates and configuration.debt_ceiling else 0,
+    )
+
+
+def indices_now(answers: Answers, token: Token, data: Any, rules: AaveV3Rules) -> Indices:
+    """A reserve's indices at the block, from its stored ``data`` (``getReserveData`` of any generation).
+
+    Raises:
+        MalformedAnswer: it was updated after the block.
+
+    """
+    if data.lastUpdateTimestamp > answers.block.timestamp:
+        raise MalformedAnswer(
+            f"the reserve {token.address} was last updated at {data.lastUpdateTimestamp}, "
+            f"after its block's {answers.block.timestamp}"
+        )
+    return rules.indices_at(
+        liquidity_index=data.liquidityIndex,
+        variable_borrow_index=data.variableBorrowIndex,
+        liquidity_rate=data.currentLiquidityRate,
+        variable_borrow_rate=data.currentVariableBorrowRate,
+        last_update=data.lastUpdateTimestamp,
+        now=answers.block.timestamp,
     )
 
 

@@ -5,7 +5,7 @@ Read from the contracts of each release and checked against what they answered a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -27,7 +27,7 @@ from defirisk.fixedpoint import (
 )
 from defirisk.protocols.aave_v3 import account, amounts, interest, liquidation
 from defirisk.protocols.aave_v3.account import Terms, Weighed
-from defirisk.protocols.aave_v3.amounts import Amounts, Call
+from defirisk.protocols.aave_v3.amounts import Amounts, Ask, Call
 from defirisk.protocols.aave_v3.liquidation import Emptied
 from defirisk.protocols.aave_v3.state import AaveState, Holding
 
@@ -58,7 +58,8 @@ class Revision:
     ``burn_supply`` and ``burn_debt`` from amount and index to shares.
     Account data: ``debt_value`` of (amount, price, unit); ``terms`` on which a supply counts; ``health`` of the
     weighed collateral, and whether it ``truncates_average``; ``borrowable`` of total collateral and LTV.
-    Liquidation: ``close_factor``, the cap on one call (``None``: no cap); ``with_bonus`` from base collateral to what
+    Liquidation: ``amounts`` a call moves for what is asked, and the ``asks`` worth trying, largest first;
+    ``close_factor``, the cap on one call (``None``: no cap); ``with_bonus`` from base collateral to what
     is seized and ``base_within`` back; ``without_bonus`` of a collateral-bound call; ``principal`` and ``fee`` split
     the bonus; ``dust`` whether a call must not leave less than $1000 on both sides; ``least_worth`` the least amount
     worth a value; ``emptied`` what counts as all taken; ``deficit`` whether debt without collateral is written off;
@@ -77,6 +78,8 @@ class Revision:
     health: Callable[[Weighed, int, int], int]
     truncates_average: bool
     borrowable: Rounded
+    amounts: Callable[[Call, int], Amounts]
+    asks: Callable[[Call], Iterator[Ask]]
     close_factor: Callable[[Call], int | None]
     with_bonus: Rounded
     base_within: Rounded
@@ -127,6 +130,8 @@ V3_0: Final = Revision(
     health=account.averaged_health,
     truncates_average=True,
     borrowable=percent_mul_half_up,
+    amounts=amounts.amounts_of,
+    asks=amounts.descending_asks,
     close_factor=amounts.half_of_the_reserve,
     with_bonus=percent_mul_half_up,
     base_within=amounts.base_within_half_up,

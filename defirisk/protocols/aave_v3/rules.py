@@ -37,7 +37,7 @@ class AaveV3Rules:
         self.whole_account = False
 
     def __repr__(self) -> str:
-        return f"AaveV3Rules({self.name})"
+        return f"{type(self).__name__}({self.name})"
 
     def reprice(self, state: AaveState, prices: tuple[int, ...]) -> AaveState:
         """The same holdings at other oracle prices (by slot, oracle units)."""
