@@ -55,6 +55,11 @@ class CheckResult(Check):
 
         return frames.thresholds(self)
 
+    def __repr__(self) -> str:
+        """One line, not everything that was found."""
+        name = self.chain or f"chain {self.chain_id}"
+        return f"<CheckResult {name}, block {self.block}, {len(self.accounts)} account(s)>"
+
     def __str__(self) -> str:
         """The table that the command line prints, without colour."""
         from defirisk.report import table  # noqa: PLC0415 - only when it is asked for
@@ -76,6 +81,10 @@ class CheckSetResult(CheckSet):
         from defirisk.report import json  # noqa: PLC0415 - only when it is asked for
 
         return json.check_set(self)
+
+    def __repr__(self) -> str:
+        """One line, not everything that was found."""
+        return f"<CheckSetResult {len(self.checks)} chain(s), {len(self.failures)} not read>"
 
     def __str__(self) -> str:
         """The table that the command line prints, without colour."""

@@ -136,4 +136,12 @@ def app() -> None:
     \b
     A wallet on Ethereum, over the public endpoints:
       defirisk check 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
+
+    \b
+    Exit codes:
+      0    done
+      1    a policy was breached
+      2    wrong usage or input
+      3    the chain or recording could not be read in full
+      130  interrupted
     """  # noqa: D301 - click reads the backspace

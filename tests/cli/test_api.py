@@ -200,3 +200,4 @@ def test_the_notebook_shows_text_that_nothing_can_style(result: defirisk.CheckRe
     assert shown.startswith("<pre>")
     assert "<" not in shown.removeprefix("<pre>").removesuffix("</pre>")
     assert str(result).splitlines()[0] in shown
+    assert repr(result) == "<CheckResult chain 31337, block 712, 3 account(s)>"
