@@ -17,7 +17,9 @@ def run_on_terminal(command: list[str]) -> tuple[str, str, int]:
     """stdout through a pipe, stderr on a terminal."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL, env=environment
+    )
     os.close(theirs)
     seen = b""
     while select.select([ours], [], [], 30)[0]:
