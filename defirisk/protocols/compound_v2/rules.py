@@ -19,8 +19,6 @@ from defirisk.protocols.interface import Pair, Slack, Step
 
 _CERTAIN_NOWHERE: Final = 2**512
 """More than any margin: a position that is liquidatable without a shortfall is so at every price."""
-_MOST_TOKENS: Final = 10**20
-"""Up to so many cTokens of a market the rounding of the seize ratio costs under 100 units of 1e-18 USD."""
 
 
 class CompoundV2Rules:
@@ -70,16 +68,18 @@ class CompoundV2Rules:
         t * r / 1e18 less than 1, which is less than a threshold of 1e18 / r; in the product with p less than 1, which
         times n / 1e18 is a value below n / 1e18; in the last product less than 1. Debts round down: on the safe side.
 
-        A call keeps sum(collateral * recovery) - debt: seizing rounds down, the exchange rate never falls, and the
-        one floor that takes more, price * rate / 1e18 in the seize ratio, costs a value below tokens / 1e18.
+        A call keeps sum(collateral * recovery) - debt: seizing rounds down and the exchange rate never falls. The one
+        floor that takes more, price * rate / 1e18 in the seize ratio, costs all calls together a value below
+        2 * tokens / 1e18. Besides, valuing what is left loses a base unit of each collateral and a unit of account.
         """
         if any(is_forced(holding) for holding in state.holdings):
             return Slack(threshold=0, value=_CERTAIN_NOWHERE)
         counted = [state.holdings[leg.slot] for leg in standing.collateral if leg.counts]
+        grains = sum(div_up(holding.tokens, WAD) + 1 for holding in counted)
         return Slack(
             threshold=max((div_up(WAD, holding.books.rate) for holding in counted), default=0),
-            value=sum(div_up(holding.tokens, WAD) + 1 for holding in counted),
-            conserves=all(holding.tokens <= _MOST_TOKENS for holding in counted),
+            value=grains,
+            rounding=2 * grains + len(standing.debt) + 1,
         )
 
     def borne_by(self, state: CompoundState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
