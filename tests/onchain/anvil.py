@@ -24,6 +24,8 @@ OPTIONS = (
     "--disable-console-log",
     "--no-request-size-limit",
     "--accounts=1",
+    # Otherwise anvil writes the state after every block to its cache on disk: gigabytes a session, never cleaned up.
+    "--prune-history=32",
 )
 
 

@@ -21,7 +21,7 @@ from .listing import BY_SYMBOL, Reserve
 from .positions import Plan, open_position
 from .reading import Reading, read
 from .shocks import SHOCKS, prices_of
-from .test_positions import health
+from .test_positions import compare_indices, health
 from .test_replay import liquidatable_scenes
 from .world import World
 
@@ -114,7 +114,9 @@ def test_a_stale_market_is_read_at_the_present_second(chain: World) -> None:
     with chain.reverting():
         chain.warp(400 * 86_400 + 12_345)
         accounts = dict(zip(chain.addresses, chain.accounts(chain.addresses), strict=True))
-        for wallet, position in read(chain).positions.items():
+        reading = read(chain)
+        assert compare_indices(chain, reading) >= 11
+        for wallet, position in reading.positions.items():
             standing = position.rules.standing(position.state)
             account = accounts[wallet]
             assert (standing.collateral_value, standing.debt_value) == (account.collateral, account.debt), wallet

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.20;
+
+/// Lets everybody call everything: who governs is not what is tested.
+contract Governance {
+  function isAllowedToCall(address, string calldata) external pure returns (bool) {
+    return true;
+  }
+}
+
+/// Prices as they are set, one a market.
+contract PriceBoard {
+  bool public constant isPriceOracle = true;
+  mapping(address => uint256) public getUnderlyingPrice;
+
+  function set(address[] calldata markets, uint256[] calldata prices) external {
+    for (uint256 i; i < markets.length; ++i) getUnderlyingPrice[markets[i]] = prices[i];
+  }
+}
+
+/// An interest rate of nothing, so that two blocks know the same numbers.
+contract StillModel {
+  bool public constant isInterestRateModel = true;
+
+  function getBorrowRate(uint256, uint256, uint256) external pure returns (uint256) {
+    return 0;
+  }
+
+  function getSupplyRate(uint256, uint256, uint256, uint256) external pure returns (uint256) {
+    return 0;
+  }
+}
