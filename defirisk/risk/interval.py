@@ -58,10 +58,11 @@ class _Ways:
 _ways: ContextVar[_Ways | None] = ContextVar("ways", default=None)
 
 
-def unanimous(answer: Callable[[], bool]) -> bool:
+def unanimous(answer: Callable[[], bool], expected: bool | None = None) -> bool:
     """The answer that every way through the undecided comparisons of a run leads to.
 
-    Sound: for every number in the ranges, the way that it really takes is among those followed.
+    Sound: for every number in the ranges, the way that it really takes is among those followed. Where another answer
+    than the ``expected`` one would help nobody, the first way to it ends the search.
 
     Raises:
         Undecided: the answers differ, or there are too many ways.
@@ -71,6 +72,8 @@ def unanimous(answer: Callable[[], bool]) -> bool:
     try:
         first = answer()
         for _ in range(MOST_WAYS):
+            if expected is not None and first is not expected:
+                raise Undecided
             if not ways.next():
                 return first
             if answer() is not first:
@@ -153,6 +156,14 @@ class Interval:
 
     def __rfloordiv__(self, other: int) -> Number:
         return _quotient(_raw(other, other, other * _SCALE, 0, 0), self)
+
+    def __mod__(self, other: Number) -> Number:
+        """What a number that is not negative leaves: only its size is known."""
+        most = min(self.hi, (other.hi if isinstance(other, Interval) else other) - 1)
+        return Interval(0, most) if most > 0 else 0
+
+    def __rmod__(self, other: int) -> Number:
+        return _ranged(other) % self
 
     def __lt__(self, other: Number) -> bool:
         return _is_positive(other - self)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from defirisk.fixedpoint import WAD, div_down, div_up
+from defirisk.fixedpoint import WAD, div_down, div_up, mul_div_up
 from defirisk.model import Direction, Position, Standing, Threshold
 from defirisk.protocols.interface import Rules
 from defirisk.risk.interval import Interval, Undecided, unanimous
@@ -30,6 +30,13 @@ ROUNDING_UNITS: Final = 512
 A liquidation call rounds a handful of divisions, each by at most one base unit; replays take a few dozen calls."""
 MOST_STRETCHES: Final = 1_000
 GALLOP: Final = 8
+GROWTH: Final = 2
+"""How much longer the stretch after a proved one may be: where two courses of action meet, only short ones are decided,
+and trying the whole rest again after each would use up the stretches.
+"""
+FAR: Final = 8
+PATIENCE: Final = 3
+"""How many stretches near the target are decided before a longer one is tried: to try in vain costs the most."""
 
 Prices = tuple[int, ...] | tuple[int | Interval, ...]
 """Prices by slot; an :class:`Interval` stands in for the ``int`` that it is a range of."""
@@ -96,7 +103,8 @@ class _Search:
         self._common = weigh.common
         self._safety = weigh.safety(today, slack.threshold)
         self._safety_loss = slack.value
-        self._cover = weigh.cover(today, ROUNDING_UNITS) if slack.conserves else None
+        self._rounding = ROUNDING_UNITS if slack.rounding is None else slack.rounding
+        self._cover = weigh.cover(today, self._rounding) if slack.conserves else None
         self._health = weigh.safety(today, 0)
         self._surplus = weigh.cover(today, 0)
 
@@ -133,7 +141,7 @@ class _Search:
     def _uncovered(self, way: Road) -> tuple[int, int] | None:
         if self._cover is None:
             return 0, way.end
-        return _line(self._cover, ROUNDING_UNITS * self._common, way).doubtful(way.end)
+        return _line(self._cover, self._rounding * self._common, way).doubtful(way.end)
 
     def _liquidatable(self, prices: Prices) -> bool:
         return self._rules.standing(self._rules.reprice(self._state, prices)).liquidatable  # type: ignore[arg-type]
@@ -154,24 +162,51 @@ def _first(way: Road, stretch: tuple[int, int], guess: int, holds: Callable[[Pri
     no price changes.
     """
     near, last = stretch
-    target = _probable(stretch, guess, lambda at: holds(way.prices(at)))
-    length = target - near
+    target = _probable(way, stretch, guess, holds)
+    pace = _Pace(target - near)
     for _ in range(MOST_STRETCHES):
         if near > last:
             return _Found(None)
         changes = way.same_until(near)
         same = min(last, changes[0])
-        far = max(same, min(last, near + length - 1))
+        far = max(same, min(last, near + pace.length - 1))
         try:
-            found = holds(way.prices(near)) if far == same else unanimous(partial(holds, way.price_ranges(near, far)))
+            found = holds(way.prices(near)) if far == same else _throughout(holds, way.price_ranges(near, far))
         except Undecided:
-            length = _shorter(near, far, changes)
+            pace.length = _shorter(near, far, changes)
             continue
         if found:
             return _Found(near)
-        length = target - far - 1 if far < target else length * 2
+        pace.proved(far - near + 1, target - far - 1)
         near = far + 1
     return _Found(target if target <= last else None, proved=False)
+
+
+def _throughout(holds: Callable[[Prices], bool], prices: Prices) -> bool:
+    """Whether something holds at no price of a stretch; that it holds at all of them would not say where it begins."""
+    return unanimous(partial(holds, prices), expected=False)
+
+
+class _Pace:
+    """How long the next stretch is.
+
+    Far from the target twice the last one that was decided. Near it the same part of what is left of the way, since
+    what can be decided shrinks with the distance; now and then a larger part.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self._streak = 0
+
+    def proved(self, length: int, rest: int) -> None:
+        """Go on after a stretch that was decided, ``rest`` before the target."""
+        if rest < 0:  # the target was not it
+            self.length = length * 2
+            return
+        self._streak += 1
+        if length < div_down(rest, FAR) or self._streak % PATIENCE == 0:
+            length *= GROWTH
+        self.length = mul_div_up(rest, length, length + rest)
 
 
 def _shorter(near: int, far: int, changes: tuple[int, ...]) -> int:
@@ -181,26 +216,31 @@ def _shorter(near: int, far: int, changes: tuple[int, ...]) -> int:
     return max(steps, default=middle)
 
 
-def _probable(stretch: tuple[int, int], guess: int, holds: Callable[[int], bool]) -> int:
+def _probable(way: Road, stretch: tuple[int, int], guess: int, holds: Callable[[Prices], bool]) -> int:
     """Where something begins to hold if it does so once and for all; past the end where it does not hold there.
 
-    Gallops from a guess in both directions, then bisects what lies between.
+    Gallops from a guess in both directions, then bisects what lies between; where no price changes it looks once.
     """
     near, last = stretch
     low, high = near - 1, last + 1
-    at, step = min(max(guess, near), last), 1
+    there: tuple[int, ...] | None = None
+    at = min(max(guess, near), last)
+    step = way.same_until(at)[0] - at + 1
     while low < at < high:
-        if holds(at):
-            high, at = at, at - step
+        prices = way.prices(at)
+        if holds(prices):
+            high, there, at = at, prices, at - step
         else:
-            low, at = at, at + step
+            low = way.same_until(at)[0]
+            at = low + step
         step *= GALLOP
     while high - low > 1:
-        middle = div_down(low + high, 2)
-        if holds(middle):
-            high = middle
+        at = div_down(low + high, 2)
+        prices = way.prices(at)
+        if prices == there or holds(prices):
+            high, there = at, prices
         else:
-            low = middle
+            low = way.same_until(at)[0]
     return high
 
 
