@@ -5,6 +5,7 @@ sent. To the digit.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple
@@ -12,12 +13,13 @@ from dataclasses import astuple
 import pytest
 
 from defirisk.model import Move, Position, Scenario
-from defirisk.protocols.aave_v2 import PROTOCOL
+from defirisk.protocols.aave_v2 import PROTOCOL, reader_market
 from defirisk.protocols.interface import Deployment, MarketReading, Pair, Refused
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.scenarios import moved_prices
 
 from .anvil import GENESIS
+from .deploy_v20 import aave_v20
 from .evm import MAX
 from .follow import Scene, Tally, follow
 from .local_chain import LocalChain
@@ -274,6 +276,34 @@ def check(world: World, position: Position, pair: Pair, reason: str | None, repa
 
 
 # --- the collateral managers of later years -------------------------------------------------------------------------
+
+
+def whole_debt_manager(world: World) -> str:
+    """The package's collateral manager with the one constant that Aave changed in 2025: the close factor, 100 %."""
+    artifact = aave_v20()["LendingPoolCollateralManager"]
+    half, whole = "611388", "612710"  # PUSH2 5000, PUSH2 10000; later ones are the rounding's half
+    patched = dataclasses.replace(artifact, bytecode=artifact.bytecode.replace(half, whole, 1))
+    return world.evm.deploy(patched).address
+
+
+def test_under_a_close_factor_of_all_each_step_is_the_contracts_too(
+    world: World, moves: dict[str, dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tally = Tally()
+    with world.reverting():
+        manager = whole_debt_manager(world)
+        monkeypatch.setattr(reader_market, "known_close_factors", lambda: {(31337, manager.lower()): 10_000})
+        world.market.provider.send("setLendingPoolCollateralManager", manager)
+        found = read(world)
+        fresh = {one.owner: one for one in found.positions if isinstance(one, Position)}
+        assert found.rules == "2.0-cf100"
+        assert all(one.warnings[0].code == "unverified-revision" for one in fresh.values())
+        for name in ("volatile -10%", "volatile -40%", "LINK -70%", "random 1"):
+            with world.shock(moves[name]):
+                for scene in scenes(world, fresh, name):
+                    follow(scene, "largest", tally)
+    assert tally.met["step"] > 50, tally
+    assert tally.met["no debt left"] > 0, tally
 
 
 def test_a_price_that_is_missing_makes_its_positions_unpriced(world: World, positions: Positions) -> None:
