@@ -54,7 +54,8 @@ def _owner_loss(position: Position, today: Standing, done: Replay) -> OwnerLoss:
     scales = position.state.scales
     before = _equity(today, position.prices, scales)
     moved = _equity(done.before, done.market, scales)
-    after = _equity(done.after, done.market, scales) - _value_of(done.written_off, done, up=True)
+    lost = tuple(amount for liquidation in done.liquidations for amount in liquidation.bad_debt)
+    after = _equity(done.after, done.market, scales) - _value_up(lost, done)
     left = max(0, after)
     fee = sum(
         mul_div_down(seized.protocol_fee, done.market[seized.slot], scales[seized.slot])
@@ -78,11 +79,11 @@ def _equity(standing: Standing, prices: tuple[int, ...], scales: tuple[int, ...]
     return supplied - owed
 
 
-def _value_of(amounts: tuple[Amount, ...], done: Replay, *, up: bool) -> int:
-    rounded = mul_div_up if up else mul_div_down
+def _value_up(amounts: tuple[Amount, ...], done: Replay) -> int:
     slots = {token.address: slot for slot, token in reversed(list(enumerate(done.state.tokens)))}
     return sum(
-        rounded(a.raw, done.market[slots[a.token.address]], done.state.scales[slots[a.token.address]]) for a in amounts
+        mul_div_up(a.raw, done.market[slots[a.token.address]], done.state.scales[slots[a.token.address]])
+        for a in amounts
     )
 
 

@@ -86,7 +86,15 @@ def beside(position: Position) -> str:
         said = "none" if theirs.health_factor is None else health(theirs.health_factor)
         return f"The contract itself says {said}: equal to the last digit."
     if theirs.liquidatable is not None:
-        return f"The contract itself says {'liquidatable' if theirs.liquidatable else 'not liquidatable'}: as we do."
+        said = "liquidatable" if theirs.liquidatable else "not liquidatable"
+        if (
+            position.status is not PositionStatus.OK
+            or position.rules.standing(position.state).liquidatable == theirs.liquidatable
+        ):
+            return f"The contract itself says {said}: as we do."
+        return (
+            f"The contract itself, before interest is brought to this block, says {said}: so do we, of those numbers."
+        )
     return "The contract has no figure of its own to compare."
 
 
