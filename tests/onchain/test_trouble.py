@@ -124,6 +124,14 @@ def test_a_stale_market_is_read_at_the_present_second(chain: World) -> None:
             assert position.reproduced == position.contract
 
 
+def test_interest_over_decades(chain: World) -> None:
+    """So much interest that each rounding of the compounding shows in the last digit of some index."""
+    with chain.reverting():
+        for years in (17, 23, 31, 44):
+            chain.warp(years * 31_536_000 + 7)
+            assert compare_indices(chain, read(chain)) >= 11
+
+
 def test_a_price_that_is_zero_or_reverts_leaves_its_holders_unpriced(chain: World) -> None:
     for spoil in (lambda: chain.set_prices({"WETH": 0}), lambda: chain.break_feed("WETH"), lambda: zero_price(chain)):
         with chain.reverting():
