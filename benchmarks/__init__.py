@@ -1,0 +1,1 @@
+"""The figures to reach, printed by one command: ``python -m benchmarks [NAME...]``."""

@@ -1,0 +1,67 @@
+"""``python -m benchmarks [NAME...]``: print the figures, each beside its target. Never fails for a slow machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from benchmarks import processes, replaying, searching, trips
+from benchmarks.table import Note, Row, heading
+
+WRONG_USAGE: Final = 2
+
+
+class Figure(NamedTuple):
+    """A section of the table; ``quick`` is the same with sizes that only show that it runs."""
+
+    title: str
+    rows: Callable[[], Iterator[Row | Note]]
+    quick: Callable[[], Iterator[Row | Note]]
+
+
+FIGURES: Final = {
+    "start": Figure("Cold start (issue 2)", processes.figures, lambda: processes.figures(runs=1)),
+    "trips": Figure(
+        "Round trips and requests of check, a market of 20 reserves (issue 2)",
+        trips.wallets_of_one_market,
+        lambda: trips.wallets_of_one_market(sizes=(2,)),
+    ),
+    "markets": Figure(
+        "Round trips of check over many markets (issue 3)",
+        trips.one_wallet_of_many_markets,
+        lambda: trips.one_wallet_of_many_markets(markets=2),
+    ),
+    "replay": Figure(
+        "Exact replay of 2 collaterals + 1 debt, pairs a second (issues 2, 3)",
+        replaying.figures,
+        lambda: replaying.figures(positions=2, runs=1),
+    ),
+    "thresholds": Figure(
+        "All thresholds of a position of 3 assets (issue 2)",
+        searching.figures,
+        lambda: searching.figures(positions=1, runs=1),
+    ),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Print the figures that were named, or all of them; ``--quick`` with tiny sizes, to see that it runs."""
+    quick = "--quick" in arguments
+    names = [one for one in arguments if one != "--quick"] or list(FIGURES)
+    unknown = [one for one in names if one not in FIGURES]
+    if unknown:
+        print(f"no figure is named {', '.join(unknown)}; there are {', '.join(FIGURES)}", file=sys.stderr)
+        return WRONG_USAGE
+    print(*heading(), sep="\n")
+    for name in names:
+        figure = FIGURES[name]
+        print(f"{figure.title} [{name}]", flush=True)
+        for row in (figure.quick if quick else figure.rows)():
+            print(*row.lines(), sep="\n", flush=True)
+        print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
