@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Final
 
 from defirisk.protocols.interface import Deployment
@@ -18,6 +19,8 @@ _NOTE: Final = (
     "Which revision a market has is read from its contracts at the block of a run\n"
     "and named in every output. Any other deployment: --market PROTOCOL@0xENTRY."
 )
+_WIDTH: Final = 80
+_UNDER: Final = "    "
 Rules = Mapping[str, Sequence[str]]
 """The revisions known, by protocol."""
 
@@ -79,7 +82,8 @@ def _table(deployments: Sequence[Deployment], rules: Rules) -> str:
         for one in deployments:
             if one.chain_id == chain_id:
                 lines.append(f"  {one.name:<{width}}  {one.entry}")
-                lines += [f"    {one.note}"] if one.note else []
+                lines += wrap(one.note or "", _WIDTH, initial_indent=_UNDER, subsequent_indent=_UNDER)
     protocols = dict.fromkeys(one.protocol for one in deployments)
-    lines += ["", *(f"Rules known of {name}: {', '.join(rules[name])}" for name in protocols if rules[name])]
+    known = (f"Rules known of {name}: {', '.join(rules[name])}" for name in protocols if rules[name])
+    lines += ["", *(line for text in known for line in wrap(text, _WIDTH))]
     return "\n".join([*lines, _NOTE]) + "\n"

@@ -92,8 +92,17 @@ def test_an_interrupt_is_130() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        command = [sys.executable, "-m", "defirisk", "check", CLOSE, "--rpc", url]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        program = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # background jobs ignore it
+            "from defirisk.cli.app import app; app(sys.argv[1:])"
+        )
+        command = [sys.executable, "-c", program, "check", CLOSE, "--rpc", url]
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         silent.settimeout(30)
         connection, _ = silent.accept()
         time.sleep(0.1)

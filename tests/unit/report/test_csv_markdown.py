@@ -2,11 +2,12 @@
 
 import csv
 import io
+from dataclasses import replace
 
 from defirisk.model import Token, Warning
 from defirisk.protocols.interface import Deployment
-from defirisk.report import csv as report_csv
 from defirisk.report import columns, markdown, markets
+from defirisk.report import csv as report_csv
 from defirisk.report.check import Check, CheckSet
 
 from . import worlds
@@ -35,6 +36,15 @@ def test_one_row_a_position_and_scenario() -> None:
     assert (calm["scenario_liquidatable"], crash["scenario_liquidatable"]) == ("false", "true")
     assert calm["health_factor_raw"] == crash["health_factor_raw"] == str(worlds.HF)
     assert crash["nearest_liquidation_asset"] == worlds.USDC.address
+
+
+def test_the_nearest_liquidation_is_of_one_asset_though_a_group_is_nearer() -> None:
+    group, _, fall, *_ = worlds.THRESHOLDS
+    nearer = replace(group, liquidation=-1)
+    row = rows(worlds.check(worlds.analysis(thresholds=(nearer, fall))))[0]
+    assert row["nearest_liquidation_asset"] == worlds.WETH.address
+    assert row["nearest_liquidation_move"] == "-0.033412567890123457"
+    assert row["nearest_liquidation_price_raw"] == "226729514189"
 
 
 def test_what_failed_and_what_is_unpriced_has_a_row_too() -> None:

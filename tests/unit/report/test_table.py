@@ -102,7 +102,9 @@ def test_what_the_rules_leave_uncovered_is_no_silence() -> None:
     stuck = worlds.outcome(
         ended=Ended.RULES, liquidations=(), bad_debt=(), bad_debt_value=0, uncovered_value=5 * 10**10, borne_by=()
     )
-    text = words(worlds.check(worlds.analysis(outcomes=(stuck,))))
+    check = worlds.check(worlds.analysis(outcomes=(stuck,)))
+    text = words(check)
+    assert line_with(shown(check), "-40%", "could be").split()[-1] == "$500.00"
     assert "could be: rules stop" in text
     assert "$500.00 of the debt is more than what is left can repay" in text
 
