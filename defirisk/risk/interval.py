@@ -23,7 +23,8 @@ Number = Union[int, "Interval"]
 
 
 MOST_WAYS: Final = 24
-MOST_TURNS: Final = 12
+MOST_TURNS: Final = 8
+"""Deeper than this a shorter stretch is cheaper than more ways."""
 
 
 class Undecided(Exception):
