@@ -246,6 +246,16 @@ def test_a_threshold_apart_from_the_collateral_factor() -> None:
     assert position.state.entered_only
 
 
+def test_a_struct_of_seven_tells_the_threshold_too() -> None:
+    """Where nothing is effective by owner, the market's own numbers hold."""
+    chain = venus(frozen())
+    for name in ("getEffectiveLtvFactor", "getEffectiveLiquidationIncentive"):
+        selector = ABI[name].selector
+        chain.answers = {call: answer for call, answer in chain.answers.items() if call.data[:4] != selector}
+    assert one(chain).contract == one(frozen()).contract
+    assert {holding.market.incentive for holding in one(chain).state.holdings} == {108 * 10**16}
+
+
 def test_vai_is_a_debt_at_one_dollar_stored_and_accrued() -> None:
     chain, wallet, minted = venus(frozen()), WALLETS[RICH], 10**18
     mint_vai(chain, wallet, minted)
@@ -353,6 +363,13 @@ def test_a_broken_market_spoils_only_those_who_entered_it(name: str) -> None:
             assert found is None or isinstance(found, Position), (wallet, found)
     assert [warning.code for warning in chain.warnings] == ["unreadable-market"]
     assert MARKETS[index] in chain.warnings[0].text
+
+
+def test_who_entered_a_broken_market_is_not_warned_but_fails() -> None:
+    chain = frozen()
+    chain.forget(MARKETS[5])
+    assert isinstance(one(chain), MalformedAnswer)
+    assert chain.warnings == []
 
 
 @pytest.mark.parametrize("name", ["totalBorrows", "borrowRatePerBlock", "accrualBlockNumber", "exchangeRateStored"])
