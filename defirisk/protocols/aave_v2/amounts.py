@@ -54,9 +54,9 @@ def descending_asks(call: Call) -> Iterator[Ask]:
     """
     yield Ask(UINT256_MAX, may_leave_dust=True)
     most = _most(call)
-    for debt in sorted({_repays_at_most(call, call.balance), _fits_the_word(call)}, reverse=True):
-        if 0 < debt < most:
-            yield Ask(debt, may_leave_dust=True)
+    smaller = [debt for debt in (_fits_the_word(call), _repays_at_most(call, call.balance)) if 0 < debt < most]
+    for debt in sorted(smaller, reverse=True):
+        yield Ask(debt, may_leave_dust=True)
 
 
 def _most(call: Call) -> int:

@@ -13,6 +13,7 @@ from defirisk.protocols.aave_v2.rules import RULES, rules_named
 from defirisk.protocols.aave_v3.interest import compounded_binomial
 from defirisk.protocols.aave_v3.rules import rules_named as v3_rules
 from defirisk.protocols.aave_v3.state import AaveState
+from defirisk.risk.interval import Interval
 from tests.support.aave_v3 import NOW, call, owed, refusal, state, supplied
 
 ETHER = 10**18
@@ -186,6 +187,14 @@ def test_the_other_product_overflows_too() -> None:
     """Collateral of a price so high that what it repays cannot be computed; an amount that needs not all of it can."""
     world = state((supplied("LONG", 10**30, decimals=0), 10**48), (owed("DAI", 10**30, decimals=0), 10**48 * 10**12))
     assert refusal(HALF, world) == "23"
+
+
+def test_smaller_amounts_are_sought_on_price_ranges_too() -> None:
+    """One unit of collateral repays one of debt, which is a third of a share: refused at every price near it too."""
+    debt = owed("CAR", 30, decimals=0, variable_borrow_index=3 * RAY)
+    world = state((supplied("ART", 1, decimals=0), ETHER), (debt, ETHER))
+    ranged = HALF.reprice(world, (Interval(ETHER, ETHER + 9), Interval(ETHER, ETHER + 5)))
+    assert refusal(HALF, world, repay=None) == refusal(HALF, ranged, repay=None) == "23"
 
 
 # --- burns ----------------------------------------------------------------------------------------------------------
