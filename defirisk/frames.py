@@ -11,7 +11,7 @@ from defirisk.fixedpoint import decimal_string
 from defirisk.model import Collateral, Debt
 from defirisk.report.check import Check
 from defirisk.report.columns import ACCOUNT, KEY, LEG, OUTCOME, POSITION, THRESHOLD
-from defirisk.report.legs import family_of, legs_of
+from defirisk.report.legs import family_of, legs_of, price_decimal
 from defirisk.report.rows import Row, check_rows, outcome_row, threshold_row
 from defirisk.report.sanitize import symbol
 
@@ -44,7 +44,7 @@ def outcomes(check: Check) -> pd.DataFrame:
 def thresholds(check: Check) -> pd.DataFrame:
     """One row a position and threshold."""
     rows = (
-        {**_key(row), **threshold_row(threshold, analysis.position.market.unit)}
+        {**_key(row), **threshold_row(threshold, analysis)}
         for row, analysis in _judged(check)
         for threshold in analysis.thresholds
     )
@@ -78,7 +78,7 @@ def _leg(leg: Collateral | Debt, analysis: PositionAnalysis) -> Row:
         "counts": supplied.counts if supplied else None,
         "amount": decimal_string(leg.amount, leg.token.decimals),
         "amount_raw": str(leg.amount),
-        "price": decimal_string(leg.price, unit) if priced else None,
+        "price": price_decimal(position, leg, leg.price) if priced else None,
         "price_raw": str(leg.price) if priced else None,
         "oracle_updated_at": position.price_times[leg.slot],
         "value": decimal_string(leg.value, unit) if priced else None,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP
 from typing import TYPE_CHECKING
 
+from defirisk.fixedpoint import decimal_string
 from defirisk.model import Collateral, Debt, Position, Token
 from defirisk.report.figures import price
 from defirisk.report.sanitize import clean, imitates, short_address, symbol
@@ -46,9 +47,23 @@ def imitations(tokens: Iterable[Token]) -> list[str]:
 
 def price_text(position: Position, leg: Collateral | Debt, raw: int, rounding: str = ROUND_HALF_UP) -> str:
     """What a whole token of a leg is worth at an oracle price: ``$2,345.67``."""
-    over = raw * 10**leg.token.decimals
-    under = position.state.scales[leg.slot] * 10**position.market.unit.decimals
-    return price(over, under, position.market.unit, rounding)
+    return price(*_worth(position, leg, raw), position.market.unit, rounding)
+
+
+def price_decimal(position: Position, leg: Collateral | Debt, raw: int) -> str:
+    """The same as a decimal in the market's unit, exact (a scale is a power of ten)."""
+    over, under = _worth(position, leg, raw)
+    return decimal_string(over, len(str(under)) - 1)
+
+
+def leg_of(analysis: PositionAnalysis, asset: str | None) -> Collateral | Debt | None:
+    """The supply or debt of an asset, by address; ``None`` where there is none."""
+    return next((leg for leg in legs_of(analysis) if leg.token.address == asset), None)
+
+
+def _worth(position: Position, leg: Collateral | Debt, raw: int) -> tuple[int, int]:
+    """An oracle price as a quotient of whole units: the oracle's own unit differs by protocol and by token."""
+    return raw * 10**leg.token.decimals, position.state.scales[leg.slot] * 10**position.market.unit.decimals
 
 
 def unpriced_message(position: Position) -> str:

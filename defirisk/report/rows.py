@@ -13,7 +13,7 @@ from defirisk.fixedpoint import decimal_string, fixed_string
 from defirisk.model import Failure, Outcome, Position, PositionStatus, Standing, Threshold, Unit
 from defirisk.report.check import Account, Check, position_warnings
 from defirisk.report.columns import POSITION
-from defirisk.report.legs import unpriced_message
+from defirisk.report.legs import leg_of, price_decimal, unpriced_message
 from defirisk.report.sanitize import SYMBOL_LENGTH, clean
 
 if TYPE_CHECKING:
@@ -74,21 +74,26 @@ def outcome_row(outcome: Outcome, unit: Unit) -> Row:
     }
 
 
-def threshold_row(threshold: Threshold, unit: Unit) -> Row:
-    """One threshold's columns; moves as decimals, prices in the oracle's unit."""
+def threshold_row(threshold: Threshold, analysis: PositionAnalysis) -> Row:
+    """One threshold's columns; moves as shares, prices in the market's unit."""
     return {
         "kind": threshold.kind,
         "move": clean(threshold.move, SYMBOL_LENGTH),
         "asset": threshold.asset,
         "direction": threshold.direction.value,
         "liquidation": _move(threshold.liquidation),
-        "liquidation_price": _decimal(threshold.liquidation_price, unit.decimals),
+        "liquidation_price": _price(analysis, threshold, threshold.liquidation_price),
         "liquidation_price_raw": _raw(threshold.liquidation_price),
         "bad_debt": _move(threshold.bad_debt),
-        "bad_debt_price": _decimal(threshold.bad_debt_price, unit.decimals),
+        "bad_debt_price": _price(analysis, threshold, threshold.bad_debt_price),
         "bad_debt_price_raw": _raw(threshold.bad_debt_price),
         "searched_to": _move(threshold.searched_to),
     }
+
+
+def _price(analysis: PositionAnalysis, threshold: Threshold, raw: int | None) -> str | None:
+    leg = leg_of(analysis, threshold.asset)
+    return None if raw is None or leg is None else price_decimal(analysis.position, leg, raw)
 
 
 def _account(check: Check, account: Account) -> Row:

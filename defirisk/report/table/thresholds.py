@@ -11,7 +11,7 @@ from rich.text import Text
 
 from defirisk.model import Direction, Threshold
 from defirisk.report.figures import percent
-from defirisk.report.legs import legs_of, names_of, price_text
+from defirisk.report.legs import leg_of, names_of, price_text
 from defirisk.report.sanitize import clean
 from defirisk.report.table.style import columns, paragraph
 
@@ -73,7 +73,7 @@ def at(threshold: Threshold, analysis: PositionAnalysis, *, bad_debt: bool = Fal
         return NEVER
     if move == 0:
         return NOW
-    leg = next((leg for leg in legs_of(analysis) if leg.token.address == threshold.asset), None)
+    leg = leg_of(analysis, threshold.asset)
     if raw is None or leg is None:
         return percent(move)
     nearer = ROUND_UP if threshold.direction is Direction.DOWN else ROUND_DOWN

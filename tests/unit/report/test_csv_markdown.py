@@ -4,11 +4,13 @@ import csv
 import io
 from dataclasses import replace
 
-from defirisk.model import Token, Warning
+from defirisk.model import Token, Unit, Warning
 from defirisk.protocols.interface import Deployment
 from defirisk.report import columns, markdown, markets
 from defirisk.report import csv as report_csv
 from defirisk.report.check import Check, CheckSet
+from defirisk.report.legs import price_text
+from defirisk.report.rows import threshold_row
 
 from . import worlds
 
@@ -45,6 +47,22 @@ def test_the_nearest_liquidation_is_of_one_asset_though_a_group_is_nearer() -> N
     assert row["nearest_liquidation_asset"] == worlds.WETH.address
     assert row["nearest_liquidation_move"] == "-0.033412567890123457"
     assert row["nearest_liquidation_price_raw"] == "226729514189"
+
+
+def test_a_price_is_that_of_a_whole_token_whatever_the_oracle_counts_in() -> None:
+    """Compound V2: amount * mantissa / 1e18 is a value with 18 decimals, so the mantissa of USDC has 30."""
+    tokens = (worlds.WETH, worlds.USDC, worlds.WBTC)
+    state = worlds.State(tokens, (2345 * 10**18, 10**30 + 10**26, 65_432 * 10**28), scale=10**18)
+    market = worlds.market(unit=Unit("USD", 18))
+    legs = worlds.standing()
+    debt = replace(legs.debt[0], price=state.prices[1])
+    analysis = worlds.analysis(
+        position=worlds.position(state=state, market=market), standing=replace(legs, debt=(debt,))
+    )
+    rise = replace(worlds.THRESHOLDS[5], liquidation=10**16, liquidation_price=101 * 10**28)
+    assert price_text(analysis.position, debt, debt.price) == "$1.0001"
+    row = threshold_row(rise, replace(analysis, thresholds=(rise,)))
+    assert (row["liquidation_price"], row["liquidation_price_raw"]) == ("1.01", str(101 * 10**28))
 
 
 def test_what_failed_and_what_is_unpriced_has_a_row_too() -> None:

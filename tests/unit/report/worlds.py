@@ -49,10 +49,11 @@ class Family:
 class State:
     tokens: tuple[Token, ...]
     prices: tuple[int, ...]
+    scale: int | None = None
 
     @property
     def scales(self) -> tuple[int, ...]:
-        return tuple(10**token.decimals for token in self.tokens)
+        return tuple(self.scale or 10**token.decimals for token in self.tokens)
 
 
 @dataclass(frozen=True)
