@@ -58,6 +58,20 @@ def test_reserves_with_one_id_are_refused() -> None:
         chain.say("getReserveData", same, other).read()
 
 
+def test_the_configuration_of_a_reserve_bit_by_bit() -> None:
+    """Bits 60 and up are V3's: whatever stands there, V2 has no pause of a reserve, no fee and no eMode."""
+    chain = BentV2()
+    asset = first(chain).state.holdings[0].reserve.token.address.lower()
+    data = chain.base.fixture.answers[ABI["getReserveData"](chain.pool, asset)].data
+    for frozen in (0, 1):
+        packed = 1234 | 2345 << 16 | 10_777 << 32 | 18 << 48 | frozen << 57 | (2**196 - 1) << 60
+        bent = BentV2().say("getReserveData", Returned(packed.to_bytes(32) + data[32:]), asset)
+        reserve = first(bent).state.holdings[0].reserve
+        assert (reserve.ltv, reserve.liquidation_threshold, reserve.liquidation_bonus) == (1234, 2345, 10_777)
+        assert (reserve.token.decimals, reserve.active, reserve.frozen) == (18, False, bool(frozen))
+        assert (reserve.paused, reserve.protocol_fee, reserve.emode_category) == (False, 0, 0)
+
+
 # --- in what it counts ----------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -14,7 +15,7 @@ from defirisk.protocols.aave_v3.interest import compounded_binomial
 from defirisk.protocols.aave_v3.rules import rules_named as v3_rules
 from defirisk.protocols.aave_v3.state import AaveState
 from defirisk.risk.interval import Interval
-from tests.support.aave_v3 import NOW, call, owed, refusal, state, supplied
+from tests.support.aave_v3 import ALL, NOW, call, owed, refusal, state, supplied
 
 ETHER = 10**18
 HALF, WHOLE = (rules_named(name) for name in ("2.0", "2.0-cf100"))
@@ -152,6 +153,13 @@ def test_collateral_that_does_not_suffice_goes_whole_and_limits_the_debt() -> No
     assert HALF.standing(step.state).health_factor == 0
 
 
+def test_collateral_that_just_suffices_goes_whole_for_all_that_was_asked() -> None:
+    """19 units at 9 with the bonus are worth 1.80 units at 100, so 1; that one would repay 10, yet 19 are repaid."""
+    world = state((supplied("ART", 1, decimals=0), 100), (owed("CAR", 40, decimals=0), 9))
+    step = call(HALF, world, repay=19)
+    assert (step.repaid.raw, step.seized[0].amount, step.state.holdings[0].collateral) == (19, 1, False)
+
+
 def test_there_is_no_fee_whatever_the_reserve_says() -> None:
     step = call(HALF, two(100 * ETHER, 84 * ETHER, protocol_fee=1000))
     assert step.seized[0].protocol_fee == 0
@@ -168,6 +176,14 @@ def test_one_reserve_on_both_sides_rounds_like_two_of_one_price() -> None:
             assert here.seized[0].amount == call(HALF, two_, repay=debt).seized[0].amount
 
 
+def test_the_half_of_the_bonus_reaches_a_unit_below_a_price_of_5000() -> None:
+    """9,999 x 1.0001 is 9,999.9999: the half that is added to the product makes it 10,000 at 4,999, not at 5,000."""
+    for price, expected in ((4_999, 10_000), (5_000, 9_999), (5_001, 9_999)):
+        holding = supplied("ART", 10**5, decimals=0, liquidation_bonus=10_001)
+        both = replace(holding, scaled_variable_debt=10**5, borrowing=True)
+        assert call(HALF, state((both, price)), repay=9_999, pair=(0, 0)).seized[0].amount == expected
+
+
 # --- 256 bits -------------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +197,49 @@ def test_an_overflow_is_refused_and_the_default_repays_what_fits() -> None:
     assert call(HALF, world, repay=None).repaid.raw == largest
     assert refusal(HALF, world, repay=largest) is None
     assert refusal(HALF, world, repay=largest + 1) == "23"
+
+
+def test_what_fits_the_word_is_tried_before_what_the_collateral_covers() -> None:
+    """Asking for all overflows; the largest ask that does not takes all the collateral, which repays 10 and not 9."""
+    world = state((supplied("ART", 10, decimals=0), 1), (owed("CAR", 2**250, decimals=0), 1))
+    assert refusal(HALF, world) == "23"
+    step = call(HALF, world, repay=None)
+    assert (step.repaid.raw, step.seized[0].amount) == (10, 10)
+
+
+SHAPES = [
+    (supply, price, debt_price, shares, index, bonus)
+    for supply, price, debt_price in product(range(1, 7), (1, 3, 10), (1, 2, 7))
+    for shares, index, bonus in product((1, 4, 9), (RAY, 3 * RAY, 7 * RAY // 2), (10_001, 15_000))
+]
+
+
+def test_the_default_is_the_largest_amount_that_any_ask_gets() -> None:
+    """Every ask from above the debt down to nothing: the first that is accepted is what the default finds."""
+    smaller = 0
+    for supply, price, debt_price, shares, index, bonus in SHAPES:
+        held = supplied("ART", supply, decimals=0, liquidation_bonus=bonus)
+        debt = owed("CAR", shares, decimals=0, variable_borrow_index=index)
+        world = state((held, price), (debt, debt_price))
+        asks = (ALL, *range(HALF.debt_of(debt), 0, -1))
+        first = next((ask for ask in asks if refusal(HALF, world, repay=ask) is None), None)
+        if first is None:
+            assert refusal(HALF, world, repay=None) is not None
+            continue
+        assert call(HALF, world, repay=None) == call(HALF, world, repay=first)
+        smaller += first != ALL
+    assert smaller
+
+
+def test_the_half_that_is_added_counts_too() -> None:
+    bonus = next(bonus for bonus in range(10_001, 11_000) if UINT256_MAX % bonus < 5_000)
+    supply = supplied("ART", 2**250, decimals=0, liquidation_bonus=bonus)
+    world = state((supply, 1), (owed("CAR", 2**250, decimals=0), 1))
+    largest = (UINT256_MAX - 5_000) // bonus
+    assert largest + 1 == UINT256_MAX // bonus
+    assert refusal(HALF, world, repay=largest) is None
+    assert refusal(HALF, world, repay=largest + 1) == "23"
+    assert call(HALF, world, repay=None).repaid.raw == largest
 
 
 def test_the_other_product_overflows_too() -> None:
