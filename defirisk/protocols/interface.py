@@ -80,15 +80,16 @@ class Slack:
     sum(amount * price / unit * (threshold - ``threshold``)) - sum(debt * price / unit) >= ``value``.
     ``threshold`` wad (1e14 where the average is truncated to a basis point), ``value`` unit base units. ``conserves``
     is whether every call keeps sum(collateral value * recovery) - debt value, up to rounding; it does not where a
-    call is priced otherwise than the health factor (an eMode price source of Aave 3.0 and 3.1). ``rounding`` is what a
-    whole replay may cost the lenders by rounding, in base units of each token and of the unit of account; ``None``
-    leaves that to the engine's generous bound.
+    call is priced otherwise than the health factor (an eMode price source of Aave 3.0 and 3.1). ``rounding`` and
+    ``unit_rounding`` are what a whole replay may cost the lenders by rounding, in base units of each token and in unit
+    base units; ``None`` leaves that to the engine's generous bound.
     """
 
     threshold: int
     value: int
     conserves: bool = True
     rounding: int | None = None
+    unit_rounding: int | None = None
 
 
 class Rules(Protocol[S]):

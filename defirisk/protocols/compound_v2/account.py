@@ -53,8 +53,10 @@ def accrued_sums(state: CompoundState) -> Sums:
     collateral = debts = 0
     for holding, price in zip(state.holdings, state.prices, strict=True):
         if holding.entered:
-            collateral += weighed(holding.market.liquidation_threshold, holding.books.rate, price, holding.tokens)
-            debts += wad_mul_down(price, holding.debt)
+            if may_be_positive(holding.tokens):
+                collateral += weighed(holding.market.liquidation_threshold, holding.books.rate, price, holding.tokens)
+            if may_be_positive(holding.debt):
+                debts += wad_mul_down(price, holding.debt)
     return Sums(collateral, debts)
 
 
@@ -73,7 +75,7 @@ def judge(state: CompoundState) -> Standing:
     owed: list[Debt] = []
     total = 0
     for slot, (holding, price) in enumerate(zip(state.holdings, state.prices, strict=True)):
-        amount = supply_of(holding)
+        amount = supply_of(holding) if may_be_positive(holding.tokens) else 0
         if may_be_positive(amount):
             leg = _collateral(holding, slot, amount, price, state.cut)
             supplied.append(leg)

@@ -18,8 +18,8 @@ from defirisk.fixedpoint import (
     wad_mul_down,
     zero_floor_sub,
 )
-from defirisk.model import Amount, Seized
-from defirisk.protocols.compound_v2.account import accrued_sums
+from defirisk.model import Amount, Seized, Standing
+from defirisk.protocols.compound_v2.account import accrued_sums, is_forced
 from defirisk.protocols.compound_v2.interest import exchange_rate
 from defirisk.protocols.compound_v2.state import Books, CompoundState, CToken, Holding
 from defirisk.protocols.interface import Pair, Refused, Step
@@ -35,8 +35,10 @@ class Seizure(NamedTuple):
     protocol: int
 
 
-def liquidate(state: CompoundState, pair: Pair, repay: int | None) -> Step:
+def liquidate(state: CompoundState, standing: Standing, pair: Pair, repay: int | None) -> Step:
     """``CToken.liquidateBorrow`` by a third party; ``None`` repays the largest amount that goes through.
+
+    ``standing`` is the state's own.
 
     Raises:
         Refused: the contract would refuse; the reason is its own error.
@@ -45,7 +47,7 @@ def liquidate(state: CompoundState, pair: Pair, repay: int | None) -> Step:
         raise Refused("INVALID_COLLATERAL")
     debt, collateral = state.holdings[pair.debt], state.holdings[pair.collateral]
     _check_pauses(state, debt, collateral)
-    most = _most_closed(state, debt)
+    most = _most_closed(state, standing, debt)
     ratio = seize_ratio(state, pair.debt, pair.collateral)
     if repay is None:
         repay, seized, left = _largest(min(most, debt.books.borrows), collateral.tokens, ratio)
@@ -76,14 +78,21 @@ def _check_pauses(state: CompoundState, debt: Holding, collateral: Holding) -> N
         raise Refused("MARKET_NOT_COLLATERAL")
 
 
-def _most_closed(state: CompoundState, debt: Holding) -> int:
+def _most_closed(state: CompoundState, standing: Standing, debt: Holding) -> int:
     """``liquidateBorrowAllowed``: all of a forced debt; otherwise, with a shortfall, close factor * debt, down."""
     if debt.market.forced:
         return debt.debt
-    sums = accrued_sums(state)
-    if sums.collateral >= sums.debts:
+    if not _has_shortfall(state, standing):
         raise Refused("INSUFFICIENT_SHORTFALL")
     return wad_mul_down(state.close_factor, debt.debt)
+
+
+def _has_shortfall(state: CompoundState, standing: Standing) -> bool:
+    """What the standing found, not asked twice; but a forced debt makes it liquidatable without a shortfall."""
+    if not standing.liquidatable or not any(is_forced(holding) for holding in state.holdings):
+        return standing.liquidatable
+    sums = accrued_sums(state)
+    return sums.collateral < sums.debts
 
 
 # --- amounts ------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ class CompoundV2Rules:
             liquidatable=told.shortfall > 0, liquidity=told.liquidity, shortfall=told.shortfall
         )
 
-    def liquidate(self, state: CompoundState, standing: Standing, pair: Pair, repay: int | None = None) -> Step:  # noqa: ARG002
+    def liquidate(self, state: CompoundState, standing: Standing, pair: Pair, repay: int | None = None) -> Step:
         """``CToken.liquidateBorrow`` by a third party, for ``repay`` of the debt (underlying base units).
 
         ``None`` repays the largest amount that the rules accept: the close factor's part of the debt, or what the
@@ -59,7 +59,7 @@ class CompoundV2Rules:
         Raises:
             Refused: the contract would refuse; the reason is its own error.
         """
-        return liquidate(state, pair, repay)
+        return liquidate(state, standing, pair, repay)
 
     def health_slack(self, state: CompoundState, standing: Standing) -> Slack:
         """How far rounding may move the health decision, at any price.
@@ -79,7 +79,8 @@ class CompoundV2Rules:
         return Slack(
             threshold=max((div_up(WAD, holding.books.rate) for holding in counted), default=0),
             value=grains,
-            rounding=2 * grains + len(standing.debt) + 1,
+            rounding=1,
+            unit_rounding=2 * grains + len(standing.debt) + 1,
         )
 
     def borne_by(self, state: CompoundState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
