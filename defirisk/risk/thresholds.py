@@ -29,6 +29,9 @@ ROUNDING_UNITS: Final = 512
 
 A liquidation call rounds a handful of divisions, each by at most one base unit; replays take a few dozen calls."""
 MOST_STRETCHES: Final = 1_000
+MOST_STEPS: Final = 5_000
+"""How many liquidation calls a search for bad debt may replay, about: where a close factor halves a debt thirty times
+over, which grain goes first decides little and costs much."""
 GALLOP: Final = 8
 GROWTH: Final = 2
 """How much longer the stretch after a proved one may be: where two courses of action meet, only short ones are decided,
@@ -98,13 +101,16 @@ class _Search:
         self._prices = position.prices
         self._today = today
         self._liquidator = liquidator
+        self._steps = 0
+        self._usual = 1
         slack = self._rules.health_slack(self._state, today)
         weigh = _Weights(self._state.scales)
         self._common = weigh.common
         self._safety = weigh.safety(today, slack.threshold)
         self._safety_loss = slack.value
-        self._rounding = ROUNDING_UNITS if slack.rounding is None else slack.rounding
-        self._cover = weigh.cover(today, self._rounding) if slack.conserves else None
+        rounding = ROUNDING_UNITS if slack.rounding is None else slack.rounding
+        self._cover = weigh.cover(today, rounding) if slack.conserves else None
+        self._cover_loss = ROUNDING_UNITS if slack.unit_rounding is None else slack.unit_rounding
         self._health = weigh.safety(today, 0)
         self._surplus = weigh.cover(today, 0)
 
@@ -136,26 +142,39 @@ class _Search:
             return liquidation, nowhere._replace(proved=liquidation.proved)
         doubtful = max(liquidation.distance, uncovered[0]), min(unsafe[1], uncovered[1])
         guess = _line(self._surplus, 0, way).root(way.end)
-        return liquidation, _first(way, doubtful, guess, self._loses)
+        self._steps = 0
+        return liquidation, _first(way, doubtful, guess, self._loses, self._tired)
 
     def _uncovered(self, way: Road) -> tuple[int, int] | None:
         if self._cover is None:
             return 0, way.end
-        return _line(self._cover, self._rounding * self._common, way).doubtful(way.end)
+        return _line(self._cover, self._cover_loss * self._common, way).doubtful(way.end)
+
+    def _tired(self) -> bool:
+        """Whether a search has replayed enough: a rule set that halves a debt time and again takes long to prove."""
+        return self._steps > MOST_STEPS
 
     def _liquidatable(self, prices: Prices) -> bool:
         return self._rules.standing(self._rules.reprice(self._state, prices)).liquidatable  # type: ignore[arg-type]
 
     def _loses(self, prices: Prices) -> bool:
-        state = self._rules.reprice(self._state, prices)  # type: ignore[arg-type]
-        return replay(self._rules, state, liquidator=self._liquidator).loses()
+        self._steps += self._usual
+        done = replay(self._rules, self._rules.reprice(self._state, prices), liquidator=self._liquidator)  # type: ignore[arg-type]
+        self._usual = len(done.liquidations) + 1
+        return done.loses()
 
 
 def _at(found: _Found, figure: Callable[[int], int | None]) -> int | None:
     return None if found.distance is None else figure(found.distance)
 
 
-def _first(way: Road, stretch: tuple[int, int], guess: int, holds: Callable[[Prices], bool]) -> _Found:
+def _first(
+    way: Road,
+    stretch: tuple[int, int],
+    guess: int,
+    holds: Callable[[Prices], bool],
+    tired: Callable[[], bool] = lambda: False,
+) -> _Found:
     """The nearest distance in a stretch at which something holds, everything nearer proved not to.
 
     Where it probably is steers the search only: stretches grow shorter as they come near it, down to those in which
@@ -167,6 +186,8 @@ def _first(way: Road, stretch: tuple[int, int], guess: int, holds: Callable[[Pri
     for _ in range(MOST_STRETCHES):
         if near > last:
             return _Found(None)
+        if tired():
+            break
         changes = way.same_until(near)
         same = min(last, changes[0])
         far = max(same, min(last, near + pace.length - 1))
