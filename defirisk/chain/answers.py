@@ -6,29 +6,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from defirisk.chain.abi import Function
-from defirisk.chain.calls import Answer, Block, Call, Chain, Returned
+from defirisk.chain.calls import Answer, Call, Chain, Returned
+from defirisk.chain.wrapping import Wrapping
 from defirisk.errors import CallReverted, MalformedAnswer, MissingCall
 
 
-class Answers:
+class Answers(Wrapping):
     """Answers of one chain at one block, each call asked once.
 
     A call that a recording lacks is an error for whoever reads it, not for those who asked in the same breath.
     """
 
     def __init__(self, chain: Chain) -> None:
-        self._chain = chain
+        super().__init__(chain)
         self._held: dict[Call, Answer | MissingCall] = {}
-
-    @property
-    def chain_id(self) -> int:
-        """The chain's id."""
-        return self._chain.chain_id
-
-    @property
-    def block(self) -> Block:
-        """The block that every answer is of."""
-        return self._chain.block
 
     async def ask(self, calls: Iterable[Call]) -> None:
         """Ask for what is not held yet: one round trip, or none."""

@@ -19,6 +19,7 @@ from typing import BinaryIO, Final, cast
 from defirisk.chain.calls import Answer, Block, Call, Chain
 from defirisk.chain.fixture import Fixture, FixtureMarket, decode_fixture, encode_fixture
 from defirisk.chain.symbols import quoted
+from defirisk.chain.wrapping import Wrapping
 from defirisk.errors import FixtureError, MissingCall, UnwritableOutput
 from defirisk.model import Warning as Notice
 
@@ -68,32 +69,12 @@ class ReplayChain:
         """A recording is of one block for ever."""
 
 
-class Recorder:
+class Recorder(Wrapping):
     """A chain that passes everything on and remembers every answer."""
 
     def __init__(self, chain: Chain) -> None:
-        self._chain = chain
+        super().__init__(chain)
         self.answers: dict[Call, Answer] = {}
-
-    @property
-    def chain_id(self) -> int:
-        """The wrapped chain's id."""
-        return self._chain.chain_id
-
-    @property
-    def block(self) -> Block:
-        """The wrapped chain's block."""
-        return self._chain.block
-
-    @property
-    def source(self) -> str:
-        """The wrapped chain's source."""
-        return self._chain.source
-
-    @property
-    def warnings(self) -> list[Notice]:
-        """The wrapped chain's warnings."""
-        return self._chain.warnings
 
     async def calls(self, calls: Sequence[Call]) -> list[Answer]:
         """Ask the wrapped chain, and remember."""

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from defirisk.chain.calls import Answer, Block, Call, Chain
+from defirisk.chain.calls import Answer, Call, Chain
+from defirisk.chain.wrapping import Wrapping
 from defirisk.errors import DefiriskError, MissingCall
-from defirisk.model import Warning as Notice
 
 T = TypeVar("T")
 _Waiting = tuple[list[Call], "asyncio.Future[list[Answer]]"]
 
 
-class Rendezvous:
+class Rendezvous(Wrapping):
     """A chain that waits until all its parties have asked, then asks once, each call only once.
 
     N readers of k stages cost k round trips instead of N times k. A party that finishes early, or fails, is waited
@@ -22,30 +22,10 @@ class Rendezvous:
     """
 
     def __init__(self, chain: Chain) -> None:
-        self._chain = chain
+        super().__init__(chain)
         self._parties = 0
         self._waiting: list[_Waiting] = []
         self._trip: asyncio.Task[None] | None = None
-
-    @property
-    def chain_id(self) -> int:
-        """The wrapped chain's id."""
-        return self._chain.chain_id
-
-    @property
-    def block(self) -> Block:
-        """The wrapped chain's block."""
-        return self._chain.block
-
-    @property
-    def source(self) -> str:
-        """The wrapped chain's source."""
-        return self._chain.source
-
-    @property
-    def warnings(self) -> list[Notice]:
-        """The wrapped chain's warnings."""
-        return self._chain.warnings
 
     async def gather(self, parties: Sequence[Coroutine[Any, Any, T]]) -> list[T | DefiriskError]:
         """Run the parties side by side; one that fails leaves its error in its place.

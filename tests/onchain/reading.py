@@ -9,7 +9,7 @@ from typing import Any
 
 from defirisk.chain.calls import Chain
 from defirisk.model import Position, Standing
-from defirisk.protocols.aave_v3 import PROTOCOL
+from defirisk.protocols.aave_v3.family import PROTOCOL
 from defirisk.protocols.interface import Deployment, MarketReading
 
 from .local_chain import LocalChain

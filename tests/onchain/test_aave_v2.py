@@ -13,7 +13,8 @@ from dataclasses import astuple
 import pytest
 
 from defirisk.model import Move, Position, Scenario
-from defirisk.protocols.aave_v2 import PROTOCOL, reader_market
+from defirisk.protocols.aave_v2 import reader_market
+from defirisk.protocols.aave_v2.family import PROTOCOL
 from defirisk.protocols.interface import Deployment, MarketReading, Pair, Refused
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.scenarios import moved_prices

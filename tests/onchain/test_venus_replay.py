@@ -10,8 +10,8 @@ import pytest
 
 from defirisk.chain.calls import Answer, Block, Call
 from defirisk.model import Ended, Position
-from defirisk.protocols.compound_v2 import PROTOCOL
 from defirisk.protocols.compound_v2.account import accrued_sums, supply_of
+from defirisk.protocols.compound_v2.family import PROTOCOL
 from defirisk.protocols.compound_v2.rules import ORIGINAL
 from defirisk.protocols.compound_v2.state import Books, CompoundState, Holding
 from defirisk.protocols.interface import Deployment, Pair, Refused

@@ -17,7 +17,7 @@ from typing import Any
 from defirisk.chain.abi import keccak
 from defirisk.chain.calls import Call, Returned
 from defirisk.chain.recording import FixtureMarket, Recorder, ReplayChain, load_fixture, pack_fixture, write_fixture
-from defirisk.protocols.aave_v3 import PROTOCOL
+from defirisk.protocols.aave_v3.family import PROTOCOL
 from defirisk.protocols.registry import deployment_at
 
 DATA = Path(__file__).parent / "data"

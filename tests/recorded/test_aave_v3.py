@@ -13,7 +13,7 @@ import pytest
 
 from defirisk.chain.recording import Recorder, ReplayChain, load_fixture
 from defirisk.model import Position, PositionStatus, Snapshot
-from defirisk.protocols.aave_v3 import PROTOCOL
+from defirisk.protocols.aave_v3.family import PROTOCOL
 from defirisk.protocols.registry import deployment_at
 from defirisk.reading import read_snapshot
 

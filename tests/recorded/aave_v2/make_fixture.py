@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from defirisk.chain.recording import FixtureMarket, Recorder, pack_fixture, write_fixture
-from defirisk.protocols.aave_v2 import PROTOCOL
+from defirisk.protocols.aave_v2.family import PROTOCOL
 from defirisk.protocols.interface import Deployment
 from tests.onchain.local_chain import LocalChain
 from tests.onchain.world import World

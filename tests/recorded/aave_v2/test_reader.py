@@ -14,7 +14,7 @@ from defirisk.chain.abi import checksum
 from defirisk.chain.recording import ReplayChain, load_fixture
 from defirisk.fixedpoint import UINT256_MAX
 from defirisk.model import Position
-from defirisk.protocols.aave_v2 import PROTOCOL
+from defirisk.protocols.aave_v2.family import PROTOCOL
 from defirisk.protocols.interface import Deployment, MarketReading
 
 DATA = Path(__file__).parent / "data"

@@ -21,7 +21,7 @@ from defirisk.errors import (
     UnsupportedRules,
 )
 from defirisk.model import NATIVE_COIN, Position, PositionStatus
-from defirisk.protocols.compound_v2 import PROTOCOL
+from defirisk.protocols.compound_v2.family import PROTOCOL
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, MULTICALL3
 from defirisk.protocols.interface import Deployment, MarketReading
 from tests.vectors.compound_v2.recording import recorded, state_of

@@ -13,7 +13,7 @@ from defirisk.chain.calls import Answer, Block, Call, Chain, Returned, Reverted
 from defirisk.chain.recording import load_fixture
 from defirisk.model import Position
 from defirisk.model import Warning as Notice
-from defirisk.protocols.compound_v3 import PROTOCOL
+from defirisk.protocols.compound_v3.family import PROTOCOL
 from defirisk.protocols.interface import Deployment, MarketReading
 
 DATA = Path(__file__).parent / "data"

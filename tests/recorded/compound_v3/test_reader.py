@@ -7,8 +7,8 @@ import pytest
 from defirisk.chain.calls import Call, Returned, Reverted
 from defirisk.errors import ContractMismatch, MalformedAnswer, MissingCall, NotAMarket, NotDeployed, UnsupportedRules
 from defirisk.model import NATIVE_COIN, ContractView, Position, PositionStatus, Unit
-from defirisk.protocols.compound_v3 import PROTOCOL
 from defirisk.protocols.compound_v3.account import borrow_balance, is_borrow_collateralized, supply_balance
+from defirisk.protocols.compound_v3.family import PROTOCOL
 from defirisk.protocols.compound_v3.state import CometState
 from tests.recorded.compound_v3.tampered import ABI, BAD_PRICE, Market, words
 from tests.vectors.comet import recording

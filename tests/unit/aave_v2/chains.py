@@ -10,7 +10,7 @@ from typing import Any
 from defirisk.chain.abi import Abi, Function, checksum
 from defirisk.chain.calls import Answer, Call
 from defirisk.chain.recording import ReplayChain, load_fixture
-from defirisk.protocols.aave_v2 import PROTOCOL
+from defirisk.protocols.aave_v2.family import PROTOCOL
 from defirisk.protocols.interface import Deployment, MarketReading
 from tests.unit.aave_v3_reader.chains import REVERT, Bent
 

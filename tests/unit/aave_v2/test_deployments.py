@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from defirisk.chain.addresses import checksum
-from defirisk.protocols.aave_v2 import PROTOCOL
+from defirisk.protocols.aave_v2.family import PROTOCOL
 from defirisk.protocols.interface import Deployment
 from defirisk.protocols.registry import _deployments_of
 

@@ -10,7 +10,8 @@ import pytest
 from defirisk.chain.calls import Answer, Call, Returned
 from defirisk.errors import ContractMismatch, DefiriskError, MalformedAnswer, NotAMarket, NotDeployed, UnsupportedRules
 from defirisk.model import Position, PositionStatus
-from defirisk.protocols.aave_v2 import PROTOCOL, reader_market
+from defirisk.protocols.aave_v2 import reader_market
+from defirisk.protocols.aave_v2.family import PROTOCOL
 from defirisk.protocols.aave_v2.reader_market import Manager, choose_rules, known_close_factors
 from defirisk.protocols.interface import Deployment
 from tests.unit.aave_v3_reader.chains import NOTHING, REVERT, codes, text_of, word

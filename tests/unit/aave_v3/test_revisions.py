@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from defirisk.model import Amount, Borne
-from defirisk.protocols import aave_v3
+from defirisk.protocols.aave_v3.family import PROTOCOL
 from defirisk.protocols.aave_v3.revisions import REVISIONS
 from defirisk.protocols.aave_v3.rules import is_unverified, rules_for_revision, rules_named
 from tests.support.aave_v3 import EVERY, owed, state, supplied, token
@@ -53,9 +53,7 @@ def test_rules_load_without_chain_or_web3():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_package_offers_its_family_and_nothing_else():
-    assert aave_v3.PROTOCOL.name == "aave-v3"
-    assert aave_v3.PROTOCOL is aave_v3.PROTOCOL
-    assert aave_v3.PROTOCOL.deployments.is_file()
-    with pytest.raises(AttributeError):
-        _ = aave_v3.NOTHING
+def test_the_family_says_where_it_is_and_what_it_knows():
+    assert PROTOCOL.name == "aave-v3"
+    assert PROTOCOL.deployments.is_file()
+    assert PROTOCOL.rules == EVERY

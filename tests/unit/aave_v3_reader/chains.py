@@ -15,7 +15,7 @@ from defirisk.chain.calls import Answer, Block, Call, Returned, Reverted
 from defirisk.chain.recording import ReplayChain, load_fixture
 from defirisk.errors import MissingCall
 from defirisk.model import Position
-from defirisk.protocols.aave_v3 import PROTOCOL
+from defirisk.protocols.aave_v3.family import PROTOCOL
 from defirisk.protocols.interface import Deployment, MarketReading
 
 DATA = Path(__file__).parents[2] / "recorded" / "data"

@@ -8,7 +8,7 @@ import pytest
 
 from defirisk.chain.calls import Call, Returned
 from defirisk.errors import MalformedAnswer, NotAMarket, NotDeployed
-from defirisk.protocols.aave_v3 import PROTOCOL
+from defirisk.protocols.aave_v3.family import PROTOCOL
 from defirisk.protocols.interface import Deployment
 
 from .chains import ABI, NOTHING, REVERT, Bent, word

@@ -9,9 +9,9 @@ import pytest
 from defirisk.fixedpoint import WAD
 from defirisk.model import Amount, Borne, Ended
 from defirisk.protocols import compound_v3
-from defirisk.protocols.compound_v3 import PROTOCOL
 from defirisk.protocols.compound_v3.absorb import ask_price, fetched
 from defirisk.protocols.compound_v3.account import is_borrow_collateralized, is_liquidatable
+from defirisk.protocols.compound_v3.family import PROTOCOL
 from defirisk.protocols.compound_v3.interest import Curve, accrue, utilization
 from defirisk.protocols.compound_v3.rules import COMET, COMET_EXTENDED, RULES, rules_for
 from defirisk.protocols.compound_v3.state import BASE, CometState, Totals, ask_factor

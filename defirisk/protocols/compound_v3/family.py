@@ -1,0 +1,14 @@
+"""What the entry point ``defirisk.protocols`` loads; apart, so that the rules can be had without the reader."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+from defirisk.protocols.compound_v3.reader import CometReader
+from defirisk.protocols.compound_v3.rules import RULES
+from defirisk.protocols.interface import RuleFamily
+
+PROTOCOL: Final = RuleFamily(
+    "compound-v3", CometReader(), files(__package__).joinpath("deployments.toml"), rules=tuple(RULES)
+)
