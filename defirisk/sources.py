@@ -20,7 +20,7 @@ from defirisk.protocols.interface import Deployment
 
 ALL: Final = "all"
 DEFAULT_CHAIN: Final = "ethereum"
-DEMO: Final = "aave-v3-demo.json.gz"
+DEMO: Final = "demo.json.gz"
 Recording = str | Path | Traversable | ReplayChain
 
 

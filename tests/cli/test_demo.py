@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -14,17 +15,31 @@ from defirisk.stories import labels
 
 from .conftest import Run
 
+EVERYWHERE = "0x87FB2e8879BDa2C64A9b78f75C24bFc2478B2d1c"
 HEALTHY, EDGE, LOOP, TOXIC, BAD, RISING, SUPPLY, STABLE = (checksum("0x" + str(n) * 40) for n in range(1, 9))
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, dict[str, object]]:
-    """The demo's one position of each wallet."""
+def document() -> dict[str, Any]:
     import defirisk
 
-    document = defirisk.demo(scenarios=["-40%"]).to_dict()
-    jsonschema.Draft202012Validator(schema()).validate(document)
-    return {account["address"]: account["positions"][0] for account in document["accounts"]}
+    made: dict[str, Any] = defirisk.demo(scenarios=["-40%"]).to_dict()
+    jsonschema.Draft202012Validator(schema()).validate(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def told(document: dict[str, Any]) -> dict[str, dict[str, object]]:
+    """The one position of each wallet that tells one story."""
+    return {a["address"]: a["positions"][0] for a in document["accounts"] if a["address"] != EVERYWHERE}
+
+
+@pytest.fixture(scope="module")
+def everywhere(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The positions of the wallet that is in every market."""
+    [account] = [a for a in document["accounts"] if a["address"] == EVERYWHERE]
+    positions: list[dict[str, Any]] = account["positions"]
+    return positions
 
 
 def test_it_works_from_any_folder(spawn: Run, tmp_path: Path) -> None:
@@ -38,6 +53,38 @@ def test_it_works_from_any_folder(spawn: Run, tmp_path: Path) -> None:
 
 def test_every_wallet_has_its_story() -> None:
     assert tuple(labels()) == load_fixture(demo_recording()).fixture.wallets
+
+
+def test_one_wallet_is_in_every_family(document: dict[str, Any], everywhere: list[dict[str, Any]]) -> None:
+    """First of all wallets; one drop hits all its markets, in each by that market's rules."""
+    assert document["accounts"][0]["address"] == EVERYWHERE
+    assert [p["protocol"] for p in everywhere] == ["aave-v3", "aave-v2", "compound-v2", "compound-v3"]
+    assert {p["status"] for p in everywhere} == {"ok"}
+    for position in everywhere:
+        assert position["debt"]
+        [drop] = position["scenarios"]
+        assert drop["name"] == "-40%"
+        assert int(drop["health_factor_raw"]) < int(position["health_factor_raw"])
+    assert [p["scenarios"][0]["liquidatable"] for p in everywhere] == [True, True, True, False]
+    assert not [w["code"] for p in everywhere for w in p["warnings"]]
+
+
+def test_the_contracts_agree_wherever_the_wallet_is(everywhere: list[dict[str, Any]]) -> None:
+    """Aave states a health factor, the Compounds whether it can be liquidated."""
+    aave, compound = everywhere[:2], everywhere[2:]
+    for position in aave:
+        assert position["health_factor_raw"] == position["contract_health_factor_raw"] is not None
+    for position in compound:
+        assert position["contract"]["liquidatable"] is position["liquidatable"] is False
+    assert int(compound[0]["contract"]["liquidity_raw"]) > 0
+    assert compound[0]["contract"]["shortfall_raw"] == "0"
+
+
+def test_an_asset_is_the_same_asset_in_every_market(everywhere: list[dict[str, Any]]) -> None:
+    legs = [(leg["asset"], leg["symbol"]) for p in everywhere for side in ("collateral", "debt") for leg in p[side]]
+    owners = {symbol: {asset for asset, one in legs if one == symbol} for _, symbol in legs}
+    assert {symbol for symbol, assets in owners.items() if len(assets) > 1} == set()
+    assert [symbol for _, symbol in legs].count("USDC") == 3
 
 
 def test_every_figure_is_the_contracts_own(told: dict[str, dict[str, object]]) -> None:

@@ -30,12 +30,12 @@ OPTIONS = (
 
 
 @contextmanager
-def running(genesis: int = GENESIS) -> Iterator[Rpc]:
-    """Anvil on a free port, its first block at `genesis` (seconds), ended with the block."""
+def running(genesis: int = GENESIS, number: int = 0) -> Iterator[Rpc]:
+    """Anvil on a free port, its first block of this number at `genesis` (seconds), ended with the block."""
     ensure_packages()
     port = _free_port()
     process = subprocess.Popen(
-        [anvil_binary(), f"--port={port}", f"--timestamp={genesis}", *OPTIONS],
+        [anvil_binary(), f"--port={port}", f"--timestamp={genesis}", f"--number={number}", *OPTIONS],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import artifacts
 from .evm import ZERO, Contract, Evm
@@ -12,6 +12,7 @@ OWNER = "0x00000000000000000000000000000000000A11CE"
 TREASURY = "0x0000000000000000000000000000000000007ea5"
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 USD_UNIT = 10**8
+TOKEN_SLOTS = 5  # of Token.sol: supply, balances, allowances, name, symbol
 
 
 @dataclass
@@ -50,12 +51,26 @@ class Deployment:
 
 
 def make_token(evm: Evm, reserve: Reserve) -> Contract:
-    """The underlying asset, answering symbol() in its own style."""
+    """The underlying asset, answering symbol() in its own style; one that stands at its address already is taken."""
     ours = artifacts.ours()
+    if reserve.address is not None:
+        return _token_at(evm, replace(reserve, address=None), reserve.address)
     if reserve.style == "bytes32":
         text = reserve.symbol.encode().ljust(32, b"\0")
         return evm.deploy(ours["Bytes32Token"], text, text, reserve.decimals)
     return evm.deploy(ours["Token"], f"Test {reserve.symbol}", reserve.symbol, reserve.decimals)
+
+
+def _token_at(evm: Evm, reserve: Reserve, address: str) -> Contract:
+    """A token moved to an address: its code, and the slots of what it was made with (names; nobody owns any yet)."""
+    if evm.rpc("eth_getCode", address, "latest") == "0x":
+        made = make_token(evm, reserve).address
+        evm.rpc("anvil_setCode", address, evm.rpc("eth_getCode", made, "latest"))
+        for slot in range(TOKEN_SLOTS):
+            evm.rpc(
+                "anvil_setStorageAt", address, f"0x{slot:064x}", evm.rpc("eth_getStorageAt", made, hex(slot), "latest")
+            )
+    return evm.at(artifacts.ours()["Token"], address)
 
 
 def make_feed(evm: Evm, price: int) -> Contract:

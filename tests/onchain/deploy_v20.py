@@ -64,26 +64,27 @@ class DataV2(Contract):
         return 0 if function == "getLiquidationProtocolFee" else super().call(function, *args)
 
 
-def price_in_ether(reserve: Reserve) -> int:
+def price_in_ether(reserve: Reserve, ether: Reserve = BY_SYMBOL["WETH"]) -> int:
     """The listing's price in dollars, wei."""
-    return reserve.price * ETHER // BY_SYMBOL["WETH"].price
+    return reserve.price * ETHER // ether.price
 
 
-def deploy_v20(evm: Evm) -> Deployment:
+def deploy_v20(evm: Evm, reserves: tuple[Reserve, ...] = RESERVES) -> Deployment:
     """A whole market of V2, configured, without users."""
     code = aave_v20()
     provider = evm.deploy(code["LendingPoolAddressesProvider"], "Test market 2.0")
     provider.send("setPoolAdmin", evm.owner)
     provider.send("setEmergencyAdmin", evm.owner)
-    tokens = {reserve.symbol: make_token(evm, reserve) for reserve in RESERVES}
-    feeds = {reserve.symbol: make_feed(evm, price_in_ether(reserve)) for reserve in RESERVES}
-    market = Deployment(evm, "2.0", provider, provider, RESERVES, (), tokens, feeds)
+    ether = next(reserve for reserve in reserves if reserve.symbol == "WETH")
+    tokens = {reserve.symbol: make_token(evm, reserve) for reserve in reserves}
+    feeds = {reserve.symbol: make_feed(evm, price_in_ether(reserve, ether)) for reserve in reserves}
+    market = Deployment(evm, "2.0", provider, provider, reserves, (), tokens, feeds)
     _install_pool(market, code)
     _install_oracles(market, code)
     data = evm.deploy(code["AaveProtocolDataProvider"], provider.address)
     provider.send("setAddress", bytes([1]).ljust(32, b"\0"), data.address)
     market.contracts["data"] = DataV2(evm, data.address, data.coder, data.name)
-    for reserve in RESERVES:
+    for reserve in reserves:
         _list_reserve(market, code, reserve)
     bind_tokens(market, code, ("AToken", "VariableDebtToken"))
     return market

@@ -24,6 +24,7 @@ class Reserve:
     optimal: int = 8000
     slopes: tuple[int, int, int] = (0, 400, 6000)  # base, below, above the optimum
     style: str = "string"  # how the token answers symbol()
+    address: str | None = None  # where the token has to stand, for markets that share it; None: anywhere
 
 
 RESERVES = (

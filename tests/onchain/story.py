@@ -20,6 +20,7 @@ from .worlds import DAY, keep_busy, lend, pass_time
 
 RECORDED = int(datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp())
 MONTHS = 5
+LAST_TOUCH = 1800  # seconds before the end
 SYMBOLS = ("WETH", "WBTC", "USDC", "DAI", "USDT", "wstETH", "LINK", "AAVE", "weETH")
 
 STORY = (
@@ -48,14 +49,29 @@ def story() -> Iterator[World]:
 
 def tell(made: World, rng: random.Random) -> None:
     """Months of interest, then the wallets, then a last touch of every feed."""
+    grow_old(made, rng, RECORDED)
+    open_positions(made, rng)
+    made.warp(RECORDED - LAST_TOUCH - made.now())
+    touch_feeds(made)
+    made.warp(RECORDED - made.now())
+
+
+def grow_old(made: World, rng: random.Random, end: int) -> None:
+    """Lenders, a busy borrower, and interest until some days before the end (a time in seconds)."""
     lend(made)
     keep_busy(made)
-    while made.now() < RECORDED - 12 * DAY:
+    while made.now() < end - 12 * DAY:
         pass_time(made, rng, 9 * DAY + rng.randrange(DAY))
+
+
+def open_positions(made: World, rng: random.Random) -> None:
+    """The wallets of the story."""
     for number, plan in enumerate(STORY, start=1):
         made.wallets.append(Wallet(to_checksum_address("0x" + str(number) * 40), plan.kind))
         open_position(made, made.wallets[-1].address, plan, rng)
-    made.warp(RECORDED - 1800 - made.now())
-    for symbol, feed in made.market.feeds.items():
-        feed.send("set", BY_SYMBOL[symbol].price)
-    made.warp(RECORDED - made.now())
+
+
+def touch_feeds(made: World) -> None:
+    """Every feed says its price once more, now."""
+    for reserve in made.market.reserves:
+        made.market.feeds[reserve.symbol].send("set", reserve.price)

@@ -1,4 +1,4 @@
-"""The recording that ships: it is what the contracts answered, and its wallets tell what they are said to tell."""
+"""The recording of the story in Aave V3 alone: it is what the contracts answered, and its wallets tell what they are said to tell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from .evm import MAX
-from .make_demo import DEMO
+from .make_demo import AAVE
 from .rpc import RpcError
 from .story import RECORDED, STORY, story
 from .test_cli import defirisk, health_text, positions_in, replay_json
@@ -25,14 +25,14 @@ def told() -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def shipped() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(gzip.decompress(DEMO.read_bytes()))
+    document: dict[str, Any] = json.loads(gzip.decompress(AAVE.read_bytes()))
     return document
 
 
 @pytest.fixture(scope="module")
 def shown(told: World) -> dict[str, dict[str, Any]]:
-    """What `demo` says, by the kind of wallet."""
-    ran = defirisk("demo", "--format", "json", "--drop", "40")
+    """What a check of the recording says, by the kind of wallet."""
+    ran = defirisk("check", "--fixture", str(AAVE), "--format", "json", "--drop", "40")
     assert ran.code == 0, ran.err
     positions = positions_in(json.loads(ran.out))
     return {wallet.kind: positions[wallet.address] for wallet in told.wallets}

@@ -14,7 +14,7 @@ from eth_utils import to_checksum_address
 
 from . import anvil
 from .evm import GAS, MAX, Contract, Evm
-from .rpc import Rpc, RpcError
+from .rpc import RpcError
 from .toolchain import CONTRACTS, Artifact, compiled, exclusive, run
 
 FOLDER: Final = CONTRACTS / "venus"
@@ -147,7 +147,7 @@ def venus() -> Iterator[Venus]:
     """A market with positions and months of interest that nobody accrued."""
     built = artifacts()  # before the chain's clock starts
     with anvil.running() as rpc:
-        made = _deploy(rpc, built)
+        made = deploy_venus(Evm(rpc, OWNER), built)
         _provide(made)
         _people(made)
         _supply_liquidator(made)
@@ -155,8 +155,13 @@ def venus() -> Iterator[Venus]:
         yield made
 
 
-def _deploy(rpc: Rpc, built: Mapping[str, Artifact]) -> Venus:
-    evm = Evm(rpc, OWNER)
+def deploy_venus(
+    evm: Evm,
+    built: Mapping[str, Artifact],
+    kinds: Sequence[Kind] = KINDS,
+    tokens: Mapping[str, Contract] = {},
+) -> Venus:
+    """A whole market, configured, without users; ``tokens`` by symbol where they stand already."""
     oracle, governance, lens = (evm.deploy(built[name]) for name in ("PriceBoard", "Governance", "ComptrollerLens"))
     unitroller, brains = evm.deploy(built["Unitroller"]), evm.deploy(built["Comptroller"])
     unitroller.send("_setPendingImplementation", brains.address)
@@ -167,7 +172,7 @@ def _deploy(rpc: Rpc, built: Mapping[str, Artifact]) -> Venus:
     comptroller.send("_setPriceOracle", oracle.address)
     comptroller.send("_setCloseFactor", WAD // 2)
     comptroller.send("_setLiquidationIncentive", 11 * WAD // 10)
-    markets = tuple(_market(evm, built, comptroller, kind) for kind in KINDS)
+    markets = tuple(_market(evm, built, comptroller, kind, tokens.get(kind.symbol)) for kind in kinds)
     prices = tuple(one.kind.price * 10 ** (32 - one.kind.decimals) for one in markets)
     wallets = tuple(to_checksum_address(f"0x{0xACC0000 + number:040x}") for number in range(PEOPLE))
     made = Venus(evm, comptroller, oracle, markets, prices, wallets)
@@ -179,13 +184,15 @@ def _deploy(rpc: Rpc, built: Mapping[str, Artifact]) -> Venus:
     return made
 
 
-def _market(evm: Evm, built: Mapping[str, Artifact], comptroller: Contract, kind: Kind) -> VMarket:
-    token = evm.deploy(built["Token"], kind.symbol, kind.symbol, kind.decimals)
+def _market(
+    evm: Evm, built: Mapping[str, Artifact], comptroller: Contract, kind: Kind, known: Contract | None
+) -> VMarket:
+    token = known or evm.deploy(built["Token"], kind.symbol, kind.symbol, kind.decimals)
     rate = 50 * kind.rate * WAD // 100
     model = evm.deploy(built["JumpRateModel"], rate, rate // 2, 5 * rate, 8 * WAD // 10)
     initial = 2 * 10 ** (kind.decimals + 8)
     name = f"v{kind.symbol}"
-    arguments = (token.address, comptroller.address, model.address, initial, name, name, 8, OWNER)
+    arguments = (token.address, comptroller.address, model.address, initial, name, name, 8, evm.owner)
     vtoken = evm.deploy(built["VBep20Immutable"], *arguments)
     comptroller.send("_supportMarket", vtoken.address)
     vtoken.send("_setReserveFactor", WAD // 5)
