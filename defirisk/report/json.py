@@ -33,6 +33,7 @@ from defirisk.model import Warning as Notice
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet, position_warnings
 from defirisk.report.legs import family_of, unpriced_message
 from defirisk.report.sanitize import SYMBOL_LENGTH, clean, short_address, symbol
+from defirisk.report.totals import Total, totals_of
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
@@ -86,7 +87,19 @@ def _account(account: Account) -> Json:
         "status": account.status.value,
         "error": _account_error(account),
         "warnings": _warnings(account.warnings),
+        "totals": [_total(total) for total in totals_of(account)],
         "positions": positions,
+    }
+
+
+def _total(total: Total) -> Json:
+    return {
+        "unit": {"symbol": total.unit.symbol, "decimals": total.unit.decimals},
+        "markets": total.markets,
+        "collateral": decimal_string(total.collateral, total.unit.decimals),
+        "collateral_raw": str(total.collateral),
+        "debt": decimal_string(total.debt, total.unit.decimals),
+        "debt_raw": str(total.debt),
     }
 
 

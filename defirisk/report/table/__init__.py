@@ -10,11 +10,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet
+from defirisk.report.figures import money
 from defirisk.report.sanitize import clean
 from defirisk.report.table.header import chain_title, header
 from defirisk.report.table.position import families, position_blocks
 from defirisk.report.table.style import HEADING, INDENT, WIDTH, Severity, console_for, marked, paragraph, piped_width
 from defirisk.report.table.summary import summary
+from defirisk.report.totals import totals_of
 
 __all__ = ["console_for", "piped_width", "render", "text"]
 
@@ -65,8 +67,25 @@ def _account(account: Account, check: Check) -> Iterator[RenderableType]:
     if account.status is AccountStatus.NO_POSITION:
         asked = ", ".join(clean(name) for name in check.markets) or f"any market of {chain_title(check)}"
         yield paragraph(f"No position in {asked}.")
+    else:
+        yield from _across(account, check)
     for analysis in account.positions:
         yield Padding(_stacked(position_blocks(analysis, check.timestamp)), (0, 0, 0, INDENT))
+
+
+def _across(account: Account, check: Check) -> Iterator[RenderableType]:
+    """What several markets come to, and which hold nothing, in a line each."""
+    if len(account.positions) > 1:
+        said = [
+            f"{money(t.collateral, t.unit)} collateral that counts, {money(t.debt, t.unit)} debt"
+            for t in totals_of(account)
+        ]
+        if said:
+            yield paragraph(f"Over {len(account.positions)} markets: {'; '.join(said)}.")
+    held = {p.position.market.name for p in account.positions} | {f.market for f in account.failures}
+    empty = [clean(name) for name in check.markets if name not in held]
+    if empty:
+        yield paragraph(f"Nothing in: {', '.join(empty)}.")
 
 
 def _title(account: Account) -> Text:

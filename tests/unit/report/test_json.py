@@ -48,7 +48,7 @@ def first(check: Check) -> dict[str, Any]:
 def test_the_keys_are_those_of_the_design() -> None:
     made = document(worlds.check())
     assert set(made) == TOP
-    assert set(made["accounts"][0]) == {"address", "status", "error", "positions", "warnings"}
+    assert set(made["accounts"][0]) == {"address", "status", "error", "positions", "warnings", "totals"}
     position = made["accounts"][0]["positions"][0]
     assert set(position) == POSITION
     assert set(position["collateral"][0]) == COLLATERAL
@@ -154,7 +154,8 @@ def test_a_market_that_failed_stands_among_the_positions() -> None:
 def test_an_account_without_positions() -> None:
     account = document(worlds.check())["accounts"][1]
     assert account == {
-        "address": worlds.OTHER, "status": "no-position", "error": None, "warnings": [], "positions": []
+        "address": worlds.OTHER, "status": "no-position", "error": None, "warnings": [],
+        "totals": [], "positions": []
     }  # fmt: skip
 
 
