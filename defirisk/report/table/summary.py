@@ -15,7 +15,7 @@ from defirisk.report.legs import names_of
 from defirisk.report.sanitize import clean, short_address
 from defirisk.report.table.position import severity_of
 from defirisk.report.table.style import Severity, columns
-from defirisk.report.table.thresholds import move_name
+from defirisk.report.table.thresholds import mover
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
@@ -31,22 +31,34 @@ def summary(check: Check) -> Iterator[RenderableType]:
 
 
 def _rows(account: Account) -> Iterator[tuple[Text | str, ...]]:
+    """A row a position; a wallet with several stands above them, and each row names its market."""
     wallet = short_address(account.address)
+    several = len(account.positions) + len(account.failures) > 1
+    if several:
+        yield "", wallet, f"{len(account.positions)} positions", NONE, NONE
     for analysis in account.positions:
         severity = severity_of(analysis)
         position, standing = analysis.position, analysis.standing
         judged = standing if position.status is PositionStatus.OK else None
         yield (
             Text(severity.mark, style=severity.style),
-            wallet,
+            _market(position.market.name) if several else wallet,
             Text(clean(analysis.verdict.code), style=severity.style),
             health(judged.health_factor) if judged else NONE,
             _nearest(position, analysis),
         )
     for failure in account.failures:
-        yield Text(Severity.DANGER.mark, style=Severity.DANGER.style), wallet, "NOT READ", NONE, clean(failure.market)
+        mark = Text(Severity.DANGER.mark, style=Severity.DANGER.style)
+        market = _market(failure.market)
+        yield (mark, market, "NOT READ", NONE, NONE) if several else (mark, wallet, "NOT READ", NONE, market.strip())
     if not account.positions and not account.failures:
         yield "", wallet, "no position", NONE, NONE
+
+
+def _market(name: str) -> str:
+    """A market under its wallet; an address in its name shortened, since the details below have it whole."""
+    protocol, at, entry = clean(name).partition("@")
+    return f"  {protocol}{at}{short_address(entry)}" if at else f"  {protocol}"
 
 
 def _nearest(position: Position, analysis: PositionAnalysis) -> str:
@@ -62,4 +74,4 @@ def _nearest(position: Position, analysis: PositionAnalysis) -> str:
 def _moved(position: Position, nearest: Threshold) -> str:
     if not nearest.liquidation:
         return "NOW"
-    return f"{move_name(nearest, names_of(position.tokens)).replace(' assets', '')} {percent(nearest.liquidation)}"
+    return f"{mover(nearest, names_of(position.tokens)).removesuffix(' assets')} {percent(nearest.liquidation)}"

@@ -140,7 +140,8 @@ def test_no_position_names_where_it_was_looked_for() -> None:
 def test_several_positions_begin_with_a_line_each() -> None:
     text = shown(worlds.check(worlds.analysis(), worlds.unpriced()))
     head = text[: text.index(worlds.OWNER)]
-    assert [line.split()[0] for line in head.splitlines() if "0x5aAe...eAed" in line] == ["!", "!!"]
+    assert "2 positions" in line_with(head, "0x5aAe...eAed")
+    assert [line.split()[0] for line in head.splitlines() if " aave-v3-ethereum " in line] == ["!", "!!"]
     assert "no position" in line_with(head, "0xfB69...d359")
 
 
