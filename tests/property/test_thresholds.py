@@ -3,9 +3,12 @@
 INV-T1  what is found is the first of all: no price nearer is liquidatable (leaves bad debt), by brute force
 INV-T2  at the threshold it is so, one unit nearer to today it is not
 INV-T3  a stretch of prices never contradicts a price in it
+INV-T4  where a linear form proves that nothing happens, nothing happens: at the edge of the proof and anywhere in it
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -104,7 +107,7 @@ def test_inv_t1_the_first_of_all_prices(name, liquidator, data):
             if threshold.direction is Direction.DOWN
             else range(position.prices[slot], position.prices[slot] * (RISE + 1) + 1)
         )
-        tried = [(*position.prices[:slot], price, *position.prices[slot + 1:]) for price in way]
+        tried = [(*position.prices[:slot], price, *position.prices[slot + 1 :]) for price in way]
         assert threshold.proved
         assert threshold.liquidation_price == next((p[slot] for p in tried if liquidatable(position, p)), None)
         assert threshold.bad_debt_price == next((p[slot] for p in tried if loses(position, p, liquidator)), None)
@@ -149,9 +152,9 @@ def test_inv_t2_there_it_is_and_one_unit_nearer_it_is_not(name, data):
             if price is None:
                 continue
             prices = position.prices
-            assert holds(position, (*prices[:slot], price, *prices[slot + 1:]))
+            assert holds(position, (*prices[:slot], price, *prices[slot + 1 :]))
             if price != prices[slot]:
-                assert not holds(position, (*prices[:slot], price + nearer, *prices[slot + 1:]))
+                assert not holds(position, (*prices[:slot], price + nearer, *prices[slot + 1 :]))
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -209,3 +212,24 @@ def _one_against_one(debt: int):
     owed = Reserve(1, token("D", 0), 0, 0, 0, 0, RAY, RAY)
     holdings = (Holding(collateral, 10**12, collateral=True), Holding(owed, 0, debt * 10**10, borrowing=True))
     return state_of(holdings, (100, 100), NOW)
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("liquidator", ["largest", "best-bonus"])
+@thorough
+@given(data=st.data())
+def test_inv_t4_what_a_linear_form_proves_is_so(name, liquidator, data):
+    world = data.draw(worlds(name))
+    position = placed(world)
+    slots = data.draw(st.frozensets(st.integers(0, len(world.state.holdings) - 1), min_size=1, max_size=2))
+    axis = Axis("asset" if len(slots) == 1 else "group", "some", slots, unit_moves=data.draw(st.booleans()))
+    way = road(position.prices, axis, data.draw(st.sampled_from(Direction)))
+    search = thresholds._Search(position, position.rules.standing(position.state), liquidator)
+    unsafe = thresholds._line(search._safety, search._safety_loss * search._common, way).doubtful(way.end)
+    uncovered = search._uncovered(way)
+    for doubtful, holds in ((unsafe, liquidatable), (uncovered, partial(loses, liquidator=liquidator))):
+        first, last = (way.end + 1, way.end) if doubtful is None else doubtful
+        proved = [(0, first - 1), (last + 1, way.end)]
+        for near, far in proved:
+            for at in {near, far, data.draw(st.integers(min(near, far), max(near, far)))} if near <= far else ():
+                assert not holds(position, way.prices(at))
