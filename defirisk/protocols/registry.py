@@ -16,7 +16,7 @@ from defirisk.errors import InputError, UnknownMarket
 from defirisk.protocols.interface import Deployment, RuleFamily
 
 GROUP: Final = "defirisk.protocols"
-_HINTS: Final = ("pool", "oracle", "data_provider", "sentinel")
+_HINTS: Final = ("pool", "oracle", "data_provider", "sentinel", "umbrella")
 _PROTOCOLS: Final = "aave-v2, aave-v3, compound-v2 or compound-v3"
 
 

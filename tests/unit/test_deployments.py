@@ -13,8 +13,16 @@ import defirisk
 
 PACKAGE = Path(defirisk.__file__).parent
 REQUIRED = {"name": str, "protocol": str, "chain": str, "chain_id": int, "entry": str}
-OPTIONAL = {"aliases": list, "pool": str, "oracle": str, "data_provider": str, "sentinel": str, "note": str}
-ADDRESSES = ("entry", "pool", "oracle", "data_provider", "sentinel")
+OPTIONAL = {
+    "aliases": list,
+    "pool": str,
+    "oracle": str,
+    "data_provider": str,
+    "sentinel": str,
+    "umbrella": str,
+    "note": str,
+}
+ADDRESSES = ("entry", "pool", "oracle", "data_provider", "sentinel", "umbrella")
 
 # Written here a second time on purpose: a slip in the data must not agree with itself.
 CHAIN_IDS = {

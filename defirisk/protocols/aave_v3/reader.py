@@ -2,8 +2,8 @@
 
 1. where the contracts are (sent with the client's opening); with hints, what the pool is and lists
 2. what the pool is and lists, what it knows of the owners; with hints, the reserves too
-3. the reserves, the owners' eModes; with hints, the balances too
-4. balances, feeds' times, prices of eModes with a source of their own (3.0, 3.1)
+3. the reserves and which stakes cover them, the owners' eModes; with hints, the balances too
+4. balances, what the stakes hold, feeds' times, prices of eModes with a source of their own (3.0, 3.1)
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from defirisk.protocols.aave_v3 import reader_market as market
 from defirisk.protocols.aave_v3 import reader_owners as ownership
 from defirisk.protocols.aave_v3 import reader_positions as positions
 from defirisk.protocols.aave_v3 import reader_reserves as reserves
+from defirisk.protocols.aave_v3 import reader_umbrella as umbrella
 from defirisk.protocols.aave_v3.reader_market import Listing, Site
 from defirisk.protocols.aave_v3.reader_owners import Entered, Owner
 from defirisk.protocols.aave_v3.reader_positions import Draft
@@ -36,13 +37,17 @@ Emodes = Mapping[int, Entered | DefiriskError]
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A market whose reserves are read: ``rules`` are the candidates of ``choice``, likeliest first."""
+    """A market whose reserves are read: ``rules`` are the candidates of ``choice``, likeliest first.
+
+    ``umbrella`` is who covers its deficits, ``None`` where there is nobody, or where the rules book no deficit.
+    """
 
     site: Site
     listing: Listing
     choice: Choice
     rules: tuple[AaveV3Rules, ...]
     listed: tuple[reserves.Listed, ...]
+    umbrella: str | None = None
 
 
 class AaveV3Reader:
@@ -64,21 +69,22 @@ class AaveV3Reader:
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = market.read_site(answers, deployment.entry)
+        cover = umbrella.hinted_umbrella(deployment)
         ahead = market.is_at(site, market.hinted_site(deployment))
         # Ahead, each stage may ask what the next one would; asking again what is known costs nothing.
         asks = [*market.market_calls(site), *(call for one in wallets for call in ownership.owner_calls(site, one))]
         if ahead:
-            asks += reserves.reserve_calls(site, market.read_listing(answers, site))
+            asks += _reserve_calls(site, market.read_listing(answers, site), cover)
         await answers.ask(asks)
         listing = market.read_listing(answers, site)
         owners = [attempt(ownership.read_owner, answers, site, one) for one in wallets]
-        asks = [*reserves.reserve_calls(site, listing), *_emode_calls(site, owners)]
+        asks = [*_reserve_calls(site, listing, cover), *_emode_calls(site, owners)]
         if ahead:
-            asks += _balance_calls(_read_book(answers, site, listing), owners)
+            asks += _balance_calls(answers, _read_book(answers, site, listing, cover), owners)
         await answers.ask(asks)
-        book = _read_book(answers, site, listing)
+        book = _read_book(answers, site, listing, cover)
         emodes = _read_emodes(answers, book, owners)
-        await answers.ask([*_balance_calls(book, owners), *_key_calls(book, emodes)])
+        await answers.ask([*_balance_calls(answers, book, owners), *_key_calls(book, emodes)])
         return conclude(answers, deployment, book, owners, emodes)
 
 
@@ -93,6 +99,10 @@ def attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | 
         return problem
 
 
+def _reserve_calls(site: Site, listing: Listing, cover: str | None) -> list[Call]:
+    return [*reserves.reserve_calls(site, listing), *umbrella.config_calls(cover, listing.assets)]
+
+
 def _categories(owners: Owners) -> list[int]:
     return sorted({owner.emode for owner in owners if isinstance(owner, Owner) and owner.emode})
 
@@ -102,10 +112,11 @@ def _emode_calls(site: Site, owners: Owners) -> Iterator[Call]:
         yield from ownership.emode_calls(site, category)
 
 
-def _read_book(answers: Answers, site: Site, listing: Listing) -> Book:
+def _read_book(answers: Answers, site: Site, listing: Listing, cover: str | None) -> Book:
     choice = choose_rules(listing.revision, reserves.probe_deficit(answers, site, listing))
     rules = tuple(RULES[revision.name] for revision in choice.candidates)
-    return Book(site, listing, choice, rules, reserves.read_reserves(answers, site, listing, rules[0]))
+    listed = reserves.read_reserves(answers, site, listing, rules[0])
+    return Book(site, listing, choice, rules, listed, cover if rules[0].revision.deficit else None)
 
 
 def _read_emodes(answers: Answers, book: Book, owners: Owners) -> Emodes:
@@ -115,8 +126,9 @@ def _read_emodes(answers: Answers, book: Book, owners: Owners) -> Emodes:
     }
 
 
-def _balance_calls(book: Book, owners: Owners) -> Iterator[Call]:
+def _balance_calls(answers: Answers, book: Book, owners: Owners) -> Iterator[Call]:
     yield from reserves.feed_calls(listed.price for listed in book.listed)
+    yield from umbrella.stake_calls(answers, book.umbrella, book.site, book.listed)
     for owner in owners:
         if isinstance(owner, Owner):
             for listed in book.listed:
@@ -158,8 +170,10 @@ def conclude(answers: Answers, deployment: Deployment, book: Book, owners: Owner
 
 def _gather(answers: Answers, book: Book, emodes: Emodes) -> positions.Read:
     oracle = book.site.oracle
+    covered = umbrella.read_coverages(answers, book.umbrella, book.site, book.listed)
     return positions.Read(
-        listed=book.listed,
+        listed=covered.listed,
+        uncovered=covered.causes,
         emodes=emodes,
         key_prices={source: reserves.read_price(answers, oracle, source) for source in _price_sources(emodes)},
         price_times={one.reserve.id: reserves.read_price_time(answers, one.price) for one in book.listed},

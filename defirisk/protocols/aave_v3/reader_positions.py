@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from defirisk.chain.abi import checksum
@@ -14,7 +14,7 @@ from defirisk.model import ContractView, Market, Position, Token
 from defirisk.model import Warning as Notice
 from defirisk.protocols.aave_v3.reader_owners import Entered, Owner, read_holding
 from defirisk.protocols.aave_v3.reader_reserves import Listed, Price
-from defirisk.protocols.aave_v3.reader_warnings import warnings_of
+from defirisk.protocols.aave_v3.reader_warnings import umbrella_warnings, warnings_of
 from defirisk.protocols.aave_v3.rules import AaveV3Rules
 from defirisk.protocols.aave_v3.state import AaveState, EMode, Holding, PriceSource, state_of
 
@@ -25,7 +25,8 @@ Row = tuple[Listed, Holding]
 @dataclass(frozen=True, slots=True)
 class Read:
     """All that was read of a market but its owners' balances. ``emodes`` by category, what could not be read as its
-    error; ``key_prices`` by category's price source; ``price_times`` by reserve id.
+    error; ``key_prices`` by category's price source; ``price_times`` by reserve id; ``uncovered`` by reserve id, why it
+    is not known what covers its deficit.
     """
 
     listed: Sequence[Listed]
@@ -34,17 +35,21 @@ class Read:
     price_times: Mapping[int, int | None]
     timestamp: int
     liquidations_allowed: bool | None
+    uncovered: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A position before its rules are settled: ``nameless`` tokens stand in it by address."""
+    """A position before its rules are settled: ``nameless`` tokens stand in it by address; ``uncovered`` are its debts
+    of which it is not known what covers them, by symbol, with the cause.
+    """
 
     owner: Owner
     state: AaveState
     unpriced: Mapping[int, str]
     price_times: tuple[int | None, ...]
     nameless: tuple[Token, ...]
+    uncovered: Mapping[str, str] = field(default_factory=dict)
 
 
 def draft_position(answers: Answers, read: Read, owner: Owner, rules: AaveV3Rules) -> Draft | None:
@@ -73,6 +78,11 @@ def draft_position(answers: Answers, read: Read, owner: Owner, rules: AaveV3Rule
         unpriced=_unpriced(read, rows, state, source),
         price_times=(*times, *(None for _ in state.tokens[len(rows) :])),
         nameless=tuple(listed.reserve.token for listed, _ in rows if listed.nameless),
+        uncovered={
+            listed.reserve.token.symbol: read.uncovered[listed.reserve.id]
+            for listed, holding in rows
+            if listed.reserve.id in read.uncovered and rules.debt_of(holding)
+        },
     )
 
 
@@ -134,7 +144,7 @@ def finish_position(draft: Draft, market: Market, rules: AaveV3Rules, doubt: Not
 
     """
     contract, ours = _contract_view(draft), _our_view(draft, rules)
-    notices = list(warnings_of(draft.state, draft.nameless, rules))
+    notices = [*warnings_of(draft.state, draft.nameless, rules), *umbrella_warnings(draft.uncovered)]
     if doubt is not None:
         notices.insert(0, doubt)
     if not draft.unpriced and contract != ours:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from defirisk.model import Token
@@ -20,6 +20,16 @@ def warnings_of(state: AaveState, nameless: Sequence[Token], rules: AaveV3Rules)
         yield from _reserve(holding, state.timestamp, rules)
     for token in nameless:
         yield Notice("symbol-unreadable", f"the token {token.address} does not say its symbol; shown by its address")
+
+
+def umbrella_warnings(uncovered: Mapping[str, str]) -> Iterator[Notice]:
+    """Who would bear a bad debt is not known in full: ``uncovered`` is the cause by the debt's symbol."""
+    if uncovered:
+        yield Notice(
+            "umbrella-unread",
+            f"what Umbrella would cover of a deficit in {', '.join(uncovered)} could not be read "
+            f"({next(iter(uncovered.values()))}); a bad debt is shown as a deficit in full",
+        )
 
 
 def _account(state: AaveState) -> Iterator[Notice]:

@@ -13,6 +13,7 @@ from defirisk.fixedpoint import RAY, WAD, div_up, ray_mul_half_up
 from defirisk.model import Amount, Borne, Standing
 from defirisk.protocols.aave_v3 import interest
 from defirisk.protocols.aave_v3.account import BPS_IN_WAD, AccountData, account_data, debt_of, judge, supply_of
+from defirisk.protocols.aave_v3.coverage import borne_with_umbrella
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
 from defirisk.protocols.aave_v3.revisions import POOL_REVISIONS, REVISIONS, UNVERIFIED_POOL_REVISIONS, Revision
 from defirisk.protocols.aave_v3.state import AaveState, Holding
@@ -93,10 +94,14 @@ class AaveV3Rules:
         value = div_up(sum(thresholds), WAD) + len(standing.debt) + 1
         return Slack(threshold=cut, value=value, conserves=not has_source)
 
-    def borne_by(self, state: AaveState, losses: Sequence[Amount]) -> tuple[Borne, ...]:  # noqa: ARG002
-        """From 3.3 on the reserve books a deficit; before, the debt stands unpaid and its suppliers bear it."""
-        who = "deficit" if self.revision.deficit else "suppliers"
-        return tuple(Borne(who, loss.token, loss.raw) for loss in losses)
+    def borne_by(self, state: AaveState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
+        """From 3.3 on the reserve books a deficit, of which Umbrella's stakers cover what they can where there is one.
+
+        Before, the debt stands unpaid and its suppliers bear it.
+        """
+        if self.revision.deficit:
+            return borne_with_umbrella(state, losses)
+        return tuple(Borne("suppliers", loss.token, loss.raw) for loss in losses)
 
     def indices_at(
         self,

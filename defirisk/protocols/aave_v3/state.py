@@ -13,6 +13,26 @@ from defirisk.model import Token
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """What Umbrella has to cover a reserve's deficit with (``Umbrella.slash``), at the block.
+
+    ``deficit`` is the pool's, ``offset`` what stakers are not slashed for, ``pending`` what they were slashed for
+    already; reserve token base units. ``slashable`` is what the stake can lose, base units of what is staked (a
+    wrapped aToken, or the reserve's own token; same decimals). ``price`` of the reserve's token and ``stake_price``
+    of what is staked, oracle units: the second is the first times a rate, so that a shock moves both alike. ``fee``
+    bps, slashed on top.
+    """
+
+    deficit: int
+    offset: int
+    pending: int
+    slashable: int
+    price: int
+    stake_price: int
+    fee: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Reserve:
     """One reserve as configured at the block (``DataTypes.ReserveConfigurationMap``) with its indices.
 
@@ -21,6 +41,7 @@ class Reserve:
     and ``variable_borrow_index`` ray, at the block. ``grace_until`` seconds, 0 where there is none (before 3.1).
     ``emode_category`` is the reserve's only category (3.0, 3.1), 0 for none. ``debt_ceiling`` and
     ``isolation_total_debt`` USD with 2 decimals, 0 where the reserve is not isolated (from 3.7: nowhere).
+    ``coverage`` is ``None`` where nothing is known to cover the reserve's deficit.
     """
 
     id: int
@@ -39,6 +60,7 @@ class Reserve:
     emode_category: int = 0
     debt_ceiling: int = 0
     isolation_total_debt: int = 0
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)

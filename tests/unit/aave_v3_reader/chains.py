@@ -22,6 +22,8 @@ DATA = Path(__file__).parents[2] / "recorded" / "data"
 ABI = Abi.load("aave_v3")
 SYMBOL = Abi.load("erc20")["symbol"]
 REVERT = Reverted(b"")
+UMBRELLA = "0x" + "ab" * 20
+STAKE = "0x" + "cd" * 20
 NOTHING = Returned(b"")
 
 Bend = Callable[[Call], Answer | None]
@@ -59,13 +61,14 @@ class Bent:
         self.pool = self._address("getPool")
         self.oracle = self._address("getPriceOracle")
         self.wallets = one_of_each_kind(revision)
+        self.hints: tuple[tuple[str, str], ...] = ()
 
     def _address(self, name: str) -> str:
         return "0x" + self.base.fixture.answers[ABI[name](self.entry)].data[12:].hex()
 
     @property
     def deployment(self) -> Deployment:
-        return Deployment("bent", "aave-v3", "lab", self.chain_id, self.entry)
+        return Deployment("bent", "aave-v3", "lab", self.chain_id, self.entry, self.hints)
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -91,6 +94,23 @@ class Bent:
 
         self.bends.append(bend)
         return self
+
+    def covered(
+        self, asset: str, *, slashable: int, offset: int = 0, pending: int = 0, deficit: int | None = None
+    ) -> Bent:
+        """Let Umbrella cover one reserve, by a stake whose token is worth as much as the reserve's.
+
+        Recordings hold the deficit of the first reserve alone: for others it must be given.
+        """
+        self.hints = (*self.hints, ("umbrella", UMBRELLA))
+        self.say("POOL", word(int(self.pool, 16)))
+        self.say("getReserveSlashingConfigs", word(32, 0))
+        self.say("getReserveSlashingConfigs", word(32, 1, int(STAKE, 16), 0x0FAC1E, 0), asset)
+        self.say("getDeficitOffset", word(offset)).say("getPendingDeficit", word(pending))
+        if deficit is not None:  # whether the pool answers this at all tells its revision
+            self.say("getReserveDeficit", word(deficit), asset)
+        self.say("latestUnderlyingAnswer", word(self.told("getAssetPrice", self.oracle, asset)[0]), STAKE)
+        return self.say("getMaxSlashableAssets", word(slashable), to=STAKE)
 
     def at(self, timestamp: int) -> Bent:
         self.block = Block(self.block.number, timestamp, self.block.hash)

@@ -48,7 +48,12 @@ def survive(chain: Bent) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_that_answers_nonsense_everywhere(name: str, revision: str) -> None:
     for answer in SHAPES.values():
-        survive(Bent(revision).say(name, answer))
+        survive(covered(revision).say(name, answer))
+
+
+def covered(revision: str) -> Bent:
+    chain = Bent(revision)
+    return chain.covered(chain.assets[0], slashable=10**18)
 
 
 @pytest.mark.parametrize("revision", ["3.1", "3.7"])
@@ -75,7 +80,7 @@ def test_every_function_of_the_fragments_is_asked_by_some_revision() -> None:
     """No fragment is shipped that nobody calls."""
     asked = set()
     for revision in ("3.1", "3.3", "3.7"):
-        chain = Bent(revision).say("getPriceOracleSentinel", Returned((0x5E).to_bytes(32)))
+        chain = covered(revision).say("getPriceOracleSentinel", Returned((0x5E).to_bytes(32)))
         chain.say("isLiquidationAllowed", Returned((1).to_bytes(32))).read()
         asked |= {call.data[:4] for call in chain.asked}
     assert {one.name for one in ABI if one.selector not in asked} == set()
