@@ -113,10 +113,18 @@ def _move_road(prices: tuple[int, ...], axis: Axis, direction: Direction) -> Roa
     step = -1 if down else 1
     numerator = tuple((price * WAD, step * price if i in axis.slots else 0) for i, price in enumerate(prices))
     denominator = (WAD, step if axis.unit_moves else 0)
-    return Road(numerator, denominator, _farthest(prices, axis) if down else WAD * MOST_RISE, WAD, False, direction)
+    return Road(
+        numerator, denominator, _deepest(prices, axis) if down else _highest(prices, axis), WAD, False, direction
+    )
 
 
-def _farthest(prices: tuple[int, ...], axis: Axis) -> int:
+def _deepest(prices: tuple[int, ...], axis: Axis) -> int:
     """The deepest fall that leaves every moved price at one oracle unit or more."""
     moved = [prices[slot] for slot in axis.slots] if not axis.unit_moves else []
     return min((WAD - div_up(WAD, price) for price in moved), default=WAD - 1)
+
+
+def _highest(prices: tuple[int, ...], axis: Axis) -> int:
+    """The largest rise looked at; where the unit of account rises, every other price must stay at one unit or more."""
+    against = [price for slot, price in enumerate(prices) if slot not in axis.slots] if axis.unit_moves else []
+    return min([WAD * MOST_RISE, *((price - 1) * WAD for price in against)])

@@ -207,6 +207,15 @@ def test_when_the_unit_of_account_moves_every_other_price_moves_against_it():
     )
 
 
+def test_no_price_is_moved_to_nothing():
+    up = road((WAD, 3, 500), Axis("asset", "ETH", frozenset([0]), unit_moves=True), Direction.UP)
+    assert up.prices(up.end) == (WAD, 1, 166)
+    assert up.prices(up.end + 1)[1] == 0
+    down = road((300, 40), Axis("group", "some", frozenset([0, 1])), Direction.DOWN)
+    assert down.prices(down.end)[1] == 1
+    assert down.prices(down.end + 1)[1] == 0
+
+
 def _one_against_one(debt: int):
     collateral = Reserve(0, token("C", 0), 8000, 8000, 10_500, 0, RAY, RAY)
     owed = Reserve(1, token("D", 0), 0, 0, 0, 0, RAY, RAY)
