@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from defirisk.model import Ended, Outcome, Token, Unit
+from defirisk.model import Borne, Ended, Outcome, Token, Unit
 from defirisk.report.figures import NONE, health, money, number, short_money
 from defirisk.report.legs import names_of
 from defirisk.report.sanitize import clean
@@ -24,6 +24,8 @@ ENDINGS: Final = {
     Ended.RULES: "rules stop",
     Ended.LIQUIDATOR: "no buyer",
 }
+_FIRST_LOSS: Final = ("reserves", "umbrella")
+"""Who stands before the suppliers; a deficit is theirs until somebody covers it."""
 
 
 def scenarios(analysis: PositionAnalysis) -> Iterator[RenderableType]:
@@ -98,7 +100,7 @@ def _where_it_goes(outcome: Outcome, unit: Unit) -> tuple[str, ...]:
 def _notes(outcomes: Sequence[Outcome], unit: Unit, names: dict[str, str]) -> Iterator[RenderableType]:
     """What is never repaid and by whom it is borne; what the replay could not settle."""
     for bearers, lost in _borne(outcomes, names).items():
-        yield paragraph(f"Never repaid: {'; '.join(lost)}. Borne by {bearers}.")
+        yield paragraph(f"Never repaid: {'; '.join(lost)}. {bearers}.")
     for outcome in outcomes:
         name = clean(outcome.scenario)
         if outcome.uncovered_value > outcome.bad_debt_value:
@@ -120,11 +122,13 @@ def _borne(outcomes: Sequence[Outcome], names: dict[str, str]) -> dict[str, list
 
 
 def _bearers(outcome: Outcome, names: dict[str, str]) -> str:
-    """Who bears a bad debt; with the amounts where they are several."""
-    shares = {who: [one for one in outcome.borne_by if one.who == who] for who in (b.who for b in outcome.borne_by)}
-    if len(shares) < 2:
-        return clean(bearers_text(outcome.borne_by))
-    return ", then ".join(
-        f"{clean(bearers_text(ones))} ({tokens_listed([(one.token, one.amount) for one in ones], names)})"
-        for ones in shares.values()
-    )
+    """Who bears a bad debt; with the amounts where a first loss absorbs a part of it."""
+    first = [one for one in outcome.borne_by if one.who in _FIRST_LOSS]
+    rest = [one for one in outcome.borne_by if one.who not in _FIRST_LOSS]
+    if not first or not rest:
+        return f"Borne by {clean(bearers_text(outcome.borne_by))}"
+    return f"Absorbed by {_share(first, names)}; left to {_share(rest, names)}"
+
+
+def _share(ones: Sequence[Borne], names: dict[str, str]) -> str:
+    return f"{clean(bearers_text(ones))} ({tokens_listed([(one.token, one.amount) for one in ones], names)})"

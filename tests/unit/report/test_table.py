@@ -239,10 +239,36 @@ def test_the_width_of_a_pipe(monkeypatch: pytest.MonkeyPatch, asked: str, width:
     assert table.piped_width() == width
 
 
-def test_several_bearers_are_named_with_their_shares() -> None:
-    shares = (Borne("reserves", worlds.USDC, 500_000_000), Borne("suppliers", worlds.USDC, 289_999_999))
-    text = words(worlds.check(worlds.analysis(outcomes=(worlds.outcome(borne_by=shares),))))
-    assert "Borne by the protocol's reserves (500 USDC), then the other suppliers (290 USDC)." in text
+@pytest.mark.parametrize(
+    ("first", "rest", "said"),
+    [
+        (
+            "reserves",
+            "suppliers",
+            "Absorbed by the protocol's reserves (500 USDC); left to the other suppliers (290 USDC).",
+        ),
+        (
+            "umbrella",
+            "deficit",
+            (
+                "Absorbed by those who staked in Umbrella (500 USDC); "
+                "left to the protocol and its lenders, as a deficit (290 USDC)."
+            ),
+        ),
+    ],
+)
+def test_what_a_first_loss_absorbs_is_told_from_what_is_left(first: str, rest: str, said: str) -> None:
+    shares = (Borne(first, worlds.USDC, 500_000_000), Borne(rest, worlds.USDC, 289_999_999))
+    for told in (shares, shares[::-1]):
+        text = words(worlds.check(worlds.analysis(outcomes=(worlds.outcome(borne_by=told),))))
+        assert said in text
+
+
+@pytest.mark.parametrize("who", ["those who staked in Umbrella", "the other suppliers"])
+def test_a_lone_bearer_needs_no_amount(who: str) -> None:
+    code = {"the other suppliers": "suppliers"}.get(who, "umbrella")
+    shares = (Borne(code, worlds.USDC, 789_999_999),)
+    assert f"Borne by {who}." in words(worlds.check(worlds.analysis(outcomes=(worlds.outcome(borne_by=shares),))))
 
 
 def test_what_is_liquidatable_already_lists_only_what_adds_bad_debt() -> None:
