@@ -18,13 +18,17 @@ from defirisk.fixedpoint import RAY, WAD
 from defirisk.model import ContractView, Direction, Market, Position, Unit
 from defirisk.protocols.aave_v3.rules import rules_named
 from defirisk.protocols.aave_v3.state import Holding, Reserve, state_of
+from defirisk.protocols.compound_v2.rules import ORIGINAL, VENUS
 from defirisk.risk import paths, thresholds
 from defirisk.risk.interval import Undecided, unanimous
 from defirisk.risk.paths import Axis, road
 from defirisk.risk.replay import replay
 from defirisk.risk.thresholds import thresholds_of
 from tests.property.aave_worlds import World, worlds
+from tests.property.test_aave_v2 import NAMES as AAVE_V2
+from tests.property.test_aave_v2 import worlds as v2_worlds
 from tests.support.aave_v3 import EVERY, NOW, token
+from tests.unit.compound_v2.worlds import states as compound_states
 
 RISE = 3
 """How far up brute force follows: three times today's price on top of it."""
@@ -223,12 +227,24 @@ def _one_against_one(debt: int):
     return state_of(holdings, (100, 100), NOW)
 
 
-@pytest.mark.parametrize("name", EVERY)
+def everywhere() -> dict[str, st.SearchStrategy[World]]:
+    """Worlds of every rule set that has a pair to choose; Comet's own stand in ``compound_v3``."""
+    drawn = {f"aave-v3 {name}": worlds(name) for name in EVERY}
+    drawn |= {f"aave-v2 {name}": v2_worlds(name) for name in AAVE_V2}
+    for rules in (ORIGINAL, VENUS):
+        drawn[f"compound-v2 {rules.name}"] = compound_states().map(partial(World, rules.name, rules))
+    return drawn
+
+
+EVERYWHERE = everywhere()
+
+
+@pytest.mark.parametrize("name", EVERYWHERE)
 @pytest.mark.parametrize("liquidator", ["largest", "best-bonus"])
 @thorough
 @given(data=st.data())
 def test_inv_t4_what_a_linear_form_proves_is_so(name, liquidator, data):
-    world = data.draw(worlds(name))
+    world = data.draw(EVERYWHERE[name])
     position = placed(world)
     slots = data.draw(st.frozensets(st.integers(0, len(world.state.holdings) - 1), min_size=1, max_size=2))
     axis = Axis("asset" if len(slots) == 1 else "group", "some", slots, unit_moves=data.draw(st.booleans()))
