@@ -10,6 +10,7 @@ from defirisk.chain.abi import checksum, decode_symbol, revert_reason
 from defirisk.chain.answers import Answers
 from defirisk.chain.calls import Call, Reverted
 from defirisk.errors import ContractMismatch
+from defirisk.fixedpoint import decimal_string
 from defirisk.model import ContractView, Market, Position, Token
 from defirisk.model import Warning as Notice
 from defirisk.protocols.compound_v3.account import (
@@ -210,6 +211,11 @@ def _warnings(state: CometState, contract: ContractView, unpriced: Iterable[int]
             "liquidatable as soon as anybody accrues interest, which an absorb does; the stored index does not show it"
         )
         yield Notice("liquidatable-once-accrued", text)
+    least, base = state.comet.base_borrow_min, state.comet.base
+    if any(debt.amount < least for debt in judge(state).debt):
+        figure = f"{decimal_string(least, base.decimals)} {base.symbol}"
+        text = f"owes less than {figure}, the market's smallest debt: repaying is free, borrowing more must reach it"
+        yield Notice("below-borrow-min", text)
     for token in state.tokens:
         if token.symbol == f"{token.address[:6]}...{token.address[-4:]}":
             yield Notice(

@@ -402,3 +402,14 @@ async def test_early_calls_are_the_first_round_trip_without_wallets(market: Mark
     chain = market.chain()
     await market.read(chain, wallets=[])
     assert chain.asked == [early]
+
+
+# --- the smallest debt --------------------------------------------------------------------------------------------
+
+
+async def test_a_debt_below_the_smallest_is_said(market: Market) -> None:
+    """To the unit: a debt of exactly the least is none of it."""
+    owed = (await market.position(LATER)).rules.standing((await market.position(LATER)).state).debt[0].amount
+    for least, said in ((owed, False), (owed + 1, True)):
+        position = await market.position(LATER, {market.call("baseBorrowMin"): words(least)})
+        assert ("below-borrow-min" in [warning.code for warning in position.warnings]) is said
