@@ -79,7 +79,7 @@ class Endpoint:
         self._ids = itertools.count(1)
 
     async def send(self, asks: Sequence[Ask], *, heavy: bool = False) -> list[Reply]:
-        """Ask, in order; what fails for now is asked again, alone.
+        """Ask, in order; what fails this time is asked again, alone.
 
         A time-out is tried once more; ``heavy`` says that it may mean "too much", so that it ends as :class:`TooBig`.
 

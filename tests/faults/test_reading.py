@@ -84,7 +84,7 @@ async def test_retry_after_is_honoured(server: RpcServer, kind: str) -> None:
         server.script.append(Raw(429, b"", {"Retry-After": "1" if kind == "seconds" else soon}))
         start = time.monotonic()
         await compare(chain, server)
-        assert 0.5 < time.monotonic() - start < 4
+        assert 0.5 < time.monotonic() - start < 15  # far from an hour, however slow the machine
 
 
 async def test_retry_after_an_hour_is_not_waited_for(server: RpcServer) -> None:
