@@ -53,8 +53,8 @@ def check(
 
     Args:
         addresses: 0x addresses or ENS names; none: those of the recording.
-        rpc: JSON-RPC endpoints, the next one asked where one fails. Default: ``DEFIRISK_RPC_<CHAIN>``, ``ETH_RPC_URL``, then public
-            ones.
+        rpc: JSON-RPC endpoints, the next one asked where one fails. Default: ``DEFIRISK_RPC_<CHAIN>``,
+            ``ETH_RPC_URL``, then public ones.
         chain: a chain's name (default ethereum); with ``rpc`` or ``fixture`` it is only asserted.
         block: the block's number; ``None`` for the latest.
         fixture: a recording, by path or as :func:`load_fixture` gives it; no network then.

@@ -28,7 +28,7 @@ Recording = str | Path | Traversable | ReplayChain
 class Where:
     """Where to read, as it was asked for.
 
-    ``rpc`` URLs that share the work; ``chains`` names (``all`` for every chain with a known market); ``block`` a
+    ``rpc`` URLs, in the order to try; ``chains`` names (``all`` for every chain with a known market); ``block`` a
     number, ``None`` for the latest; ``fixture`` a recording; ``markets`` names or ``PROTOCOL@0xENTRY``.
     """
 
