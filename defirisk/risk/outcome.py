@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from defirisk.fixedpoint import mul_div_down, mul_div_up
 from defirisk.model import Amount, Outcome, OwnerLoss, Position, Standing
-from defirisk.risk.replay import Replay, replay
+from defirisk.risk.replay import Replay, merged, replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def outcome_of(
         liquidations=done.liquidations,
         ended=done.ended,
         assets_left=_amounts(done.after.collateral),
-        debt_left=_merged((*done.written_off, *_amounts(done.after.debt))),
+        debt_left=merged((*done.written_off, *_amounts(done.after.debt))),
         bad_debt=bad_debt,
         bad_debt_value=sum(debt.value for debt in bad_debt),
         uncovered_value=done.uncovered(),
@@ -54,8 +54,8 @@ def _owner_loss(position: Position, today: Standing, done: Replay) -> OwnerLoss:
     scales = position.state.scales
     before = _equity(today, position.prices, scales)
     moved = _equity(done.before, done.market, scales)
-    lost = tuple(amount for liquidation in done.liquidations for amount in liquidation.bad_debt)
-    after = _equity(done.after, done.market, scales) - _value_up(lost, done)
+    lost = sum(done.value_up(amount) for liquidation in done.liquidations for amount in liquidation.bad_debt)
+    after = _equity(done.after, done.market, scales) - lost
     left = max(0, after)
     fee = sum(
         mul_div_down(seized.protocol_fee, done.market[seized.slot], scales[seized.slot])
@@ -79,21 +79,5 @@ def _equity(standing: Standing, prices: tuple[int, ...], scales: tuple[int, ...]
     return supplied - owed
 
 
-def _value_up(amounts: tuple[Amount, ...], done: Replay) -> int:
-    slots = {token.address: slot for slot, token in reversed(list(enumerate(done.state.tokens)))}
-    return sum(
-        mul_div_up(a.raw, done.market[slots[a.token.address]], done.state.scales[slots[a.token.address]])
-        for a in amounts
-    )
-
-
 def _amounts(legs: tuple) -> tuple[Amount, ...]:  # type: ignore[type-arg]
     return tuple(Amount(leg.token, leg.amount) for leg in legs)
-
-
-def _merged(amounts: tuple[Amount, ...]) -> tuple[Amount, ...]:
-    by_address: dict[str, Amount] = {}
-    for amount in amounts:
-        known = by_address.get(amount.token.address)
-        by_address[amount.token.address] = Amount(amount.token, amount.raw + known.raw) if known else amount
-    return tuple(by_address.values())

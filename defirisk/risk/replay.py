@@ -6,7 +6,7 @@ line also runs on :class:`~defirisk.risk.interval.Interval` prices, where an amb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,11 +45,7 @@ class Replay:
 
     def bad_debt(self) -> tuple[BadDebt, ...]:
         """Debt that stays unpaid to the lenders, by token; values at market prices, rounded up."""
-        amounts: dict[str, Amount] = {}
-        for amount in self._unpaid():
-            known = amounts.get(amount.token.address)
-            amounts[amount.token.address] = Amount(amount.token, amount.raw + known.raw) if known else amount
-        return tuple(BadDebt(a.token, a.raw, self._value_up(a)) for a in amounts.values())
+        return tuple(BadDebt(a.token, a.raw, self.value_up(a)) for a in merged(self._unpaid()))
 
     def uncovered(self) -> int:
         """max(0, debt left - what the counted collateral left would repay), at market prices; unit base units.
@@ -58,7 +54,7 @@ class Replay:
         """
         if self.ended not in (Ended.RULES, Ended.LIQUIDATOR):
             return 0
-        owed = sum(self._value_up(Amount(leg.token, leg.amount)) for leg in self.after.debt)
+        owed = sum(self.value_up(Amount(leg.token, leg.amount)) for leg in self.after.debt)
         repays = sum(self._repays(leg) for leg in self.after.collateral if leg.counts)
         return zero_floor_sub(owed, repays)
 
@@ -77,8 +73,9 @@ class Replay:
             for leg in self.after.debt:
                 yield Amount(leg.token, leg.amount)
 
-    def _value_up(self, amount: Amount) -> int:
-        slot = next(i for i, token in enumerate(self.state.tokens) if token.address == amount.token.address)
+    def value_up(self, amount: Amount) -> int:
+        """An amount at its market price, rounded up; unit base units."""
+        slot = _slot_of(self.state, amount)
         return mul_div_up(amount.raw, self.market[slot], self.state.scales[slot])
 
     def _repays(self, leg: Collateral) -> int:
@@ -86,6 +83,19 @@ class Replay:
         if leg.liquidation_bonus is None:
             return wad_mul_down(value, leg.recovery)
         return mul_div_down(value, WAD, WAD + leg.liquidation_bonus)
+
+
+def merged(amounts: Iterable[Amount]) -> tuple[Amount, ...]:
+    """The sum of what is of one token, in the order in which tokens first appear."""
+    by_address: dict[str, Amount] = {}
+    for amount in amounts:
+        known = by_address.get(amount.token.address)
+        by_address[amount.token.address] = Amount(amount.token, amount.raw + known.raw) if known else amount
+    return tuple(by_address.values())
+
+
+def _slot_of(state: Any, amount: Amount) -> int:
+    return next(slot for slot, token in enumerate(state.tokens) if token.address == amount.token.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +207,7 @@ def pays(rules: Rules[Any], state: Any, step: Step, market: tuple[int, ...]) -> 
     """Whether what the liquidator receives is worth more on the market than what it repays (exact, no gas)."""
     if rules.whole_account:
         return True  # an absorb: the protocol itself is the buyer
-    slots = {token.address: slot for slot, token in reversed(list(enumerate(state.tokens)))}
-    repaid = slots[step.repaid.token.address]
+    repaid = _slot_of(state, step.repaid)
     seized = step.seized[0]
     received: int = seized.amount * market[seized.slot] * state.scales[repaid]
     paid: int = step.repaid.raw * market[repaid] * state.scales[seized.slot]
