@@ -10,6 +10,8 @@
     |  |- WrongChain                       an endpoint or recording of another chain than --chain
     |  |- BadMove                          a price move that cannot be, such as a fall over 100 %
     |  |- BadFile                          a scenario or policy file that does not parse
+    |  |- BadList                          a list of wallets that is none
+    |  |- RunInProgress, StateExists, StateUnusable   an audit that cannot begin, or go on, as it was asked for
     |  `- UnwritableOutput
     `- ReadError (exit code 3)             the chain or a recording could not be read in full
        |- EndpointUnreachable, EndpointRefused, StateUnavailable
@@ -148,6 +150,30 @@ class UnwritableOutput(InputError):
     """A path that cannot be written."""
 
     code = "unwritable-output"
+
+
+class BadList(InputError):
+    """A list of wallets that is empty, binary, without a column `address`, or not clean under ``--strict``."""
+
+    code = "bad-list"
+
+
+class RunInProgress(InputError):
+    """Another run is at work on the same state."""
+
+    code = "run-in-progress"
+
+
+class StateExists(InputError):
+    """The state of an interrupted run lies where a new one would put its own."""
+
+    code = "state-exists"
+
+
+class StateUnusable(InputError):
+    """``--resume`` with another list or other options than the run began with, or a state that cannot be read."""
+
+    code = "state-unusable"
 
 
 class EndpointUnreachable(ReadError):
