@@ -118,6 +118,11 @@ class Standing:
     collateral: tuple[Collateral, ...]
     debt: tuple[Debt, ...]
 
+    @property
+    def at_stake(self) -> bool:
+        """Whether there is a debt, or collateral that counts."""
+        return bool(self.debt) or any(leg.counts for leg in self.collateral)
+
 
 @dataclass(frozen=True, slots=True)
 class ContractView:

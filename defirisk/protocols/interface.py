@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -154,14 +155,31 @@ class MarketReading:
     assets: tuple[Token, ...] = ()
 
 
+class Scope(Enum):
+    """How much of a wallet is read.
+
+    ``USED`` leaves a reader free to ask only for what is owed and what secures it: whatever the exact engine computes
+    for that must be the same as in ``ALL``. A reader that ignores the scope is right, only slower; the caller drops a
+    position without debt and counted collateral.
+    """
+
+    ALL = "everything held or owed, also supplies that do not count"
+    USED = "what is owed, and what counts as collateral"
+
+
 class Reader(Protocol):
-    """Chain to positions: calls and decoding, nothing else."""
+    """Chain to positions: calls and decoding, nothing else.
+
+    A reader written before there were scopes has no such parameter; it is called without and reads everything.
+    """
 
     def early_calls(self, deployment: Deployment) -> Sequence[Call]:
         """The first calls of :meth:`read`, so that a client can send them together with its opening."""
         ...
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) in one market at the chain's pinned block.
 
         Raises:
