@@ -216,9 +216,7 @@ def _unknown_kinds(kinds: Mapping[str, Kind]) -> Iterator[Notice]:
         )
 
 
-def _account(
-    place: int, wallet: str, deployments: Sequence[Deployment], outcomes: Sequence[Outcome]
-) -> AccountReading:
+def _account(place: int, wallet: str, deployments: Sequence[Deployment], outcomes: Sequence[Outcome]) -> AccountReading:
     positions: list[Position] = []
     failures: list[Failure] = []
     for deployment, outcome in zip(deployments, outcomes, strict=True):
