@@ -7,7 +7,7 @@ not hash prices or amounts, convert them with ``int()``, or catch the ``Undecide
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -16,6 +16,7 @@ from defirisk.model import Amount, Borne, Position, Seized, Standing, Token
 
 if TYPE_CHECKING:
     from defirisk.chain.calls import Call, Chain
+    from defirisk.protocols.fast import FastRules
 
 S = TypeVar("S", bound="State")
 
@@ -175,7 +176,9 @@ class Reader(Protocol):
 class RuleFamily:
     """A rule family as the entry point gives it: name (``aave-v3``), reader, deployments and ABI fragments.
 
-    ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``.
+    ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``. ``fast`` loads its
+    float rules for whole populations; its :class:`Rules` name the same loader in an attribute ``fast``. ``None`` leaves
+    everything to the exact rules.
     """
 
     name: str
@@ -183,3 +186,4 @@ class RuleFamily:
     deployments: Traversable
     abis: Traversable | None = None
     rules: tuple[str, ...] = ()
+    fast: Callable[[], FastRules] | None = None
