@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from defirisk.model import Amount, Borne, Position, Seized, Standing, Token
+from defirisk.model import Amount, Borne, Limits, Position, Seized, Standing, Token
 
 if TYPE_CHECKING:
     from defirisk.chain.calls import Call, Chain
@@ -124,6 +124,10 @@ class Rules(Protocol[S]):
 
     def borne_by(self, state: S, losses: Sequence[Amount]) -> tuple[Borne, ...]:
         """Who bears these losses, by the protocol's own first-loss order."""
+        ...
+
+    def limits(self, state: S) -> tuple[Limits, ...]:
+        """What the market still takes of each asset that the owner has there, at the block and whatever the prices."""
         ...
 
 
