@@ -84,8 +84,9 @@ def view_calls(site: Site, account: Account) -> list[Call]:
 
 
 def asset_calls(site: Site, info: Any) -> list[Call]:
-    """Ask a collateral's name and its price."""
+    """Ask a collateral's name, its price, and how much of it the market holds."""
     return [
+        ABI["totalsCollateral"](site.entry, info.asset),
         ABI["symbol"](info.asset),
         ABI["getPrice"](site.entry, info.priceFeed),
         ABI["latestRoundData"](info.priceFeed),
@@ -126,6 +127,8 @@ def read_asset(answers: Answers, site: Site, offset: int, store_front_price_fact
         liquidate_collateral_factor=info.liquidateCollateralFactor,
         liquidation_factor=info.liquidationFactor,
         ask=ask_factor(store_front_price_factor, info.liquidationFactor),
+        supply_cap=info.supplyCap,
+        total_supply=answers.read(ABI["totalsCollateral"], site.entry, info.asset)[0],
     )
 
 
