@@ -51,7 +51,7 @@ async def check_one(
     progress: ProgressHook | None = None,
 ) -> CheckResult:
     """Check wallets on one chain. Errors: see :func:`defirisk.check`."""
-    chain_name = _one_chain(where)
+    chain_name = one_chain(where)
     found = await _read(addresses, where, chain_name, strict=strict, progress=progress)
     (accounts,) = judge([found.snapshot], terms, found.markets, _judging(progress))
     return _result(found, accounts, labels or {})
@@ -82,12 +82,12 @@ async def check_many(
 
 async def record(addresses: Sequence[str], where: Where, *, strict: bool = False) -> Fixture:
     """Read what a check reads, and keep it. Errors: see :func:`defirisk.record`."""
-    async with opened(where, _one_chain(where)) as chain:
+    async with opened(where, one_chain(where)) as chain:
         recorder = Recorder(chain)
         wallets = _unique((await _wallets(recorder, addresses)).values())
         deployments = deployments_for(where, chain)
         snapshot = await read_snapshot(recorder, deployments, wallets)
-        _refuse_fallbacks(snapshot, strict=strict)
+        refuse_fallbacks(snapshot, strict=strict)
         _refuse_failures(snapshot)
         await _verify(chain)
         return recorder.fixture(
@@ -117,7 +117,7 @@ async def _read(
         _tell(progress, f"reading {len(deployments)} market(s) for {len(unique)} wallet(s)")
         snapshot = await read_snapshot(chain, deployments, unique)
         await _verify(chain, budget=_ROUND_TRIPS)
-        _refuse_fallbacks(snapshot, strict=strict)
+        refuse_fallbacks(snapshot, strict=strict)
     names = {address: text for text, address in wallets.items() if _is_name(text)}
     notices = (*snapshot.warnings, *_doubles(addresses, wallets))
     markets = tuple(one.name for one in deployments)
@@ -191,7 +191,7 @@ def _result(found: Found, accounts: Iterable[Account], labels: Mapping[str, str]
     )
 
 
-def _refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
+def refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
     """``--strict``: whatever was read in another way than the first one is an error."""
     used = list(snapshot.warnings)
     used += [w for a in snapshot.accounts for p in a.positions for w in p.warnings if w.code in _FALLBACKS]
@@ -224,7 +224,12 @@ def _tell(progress: ProgressHook | None, stage: str) -> None:
         progress(stage, 0, 0)
 
 
-def _one_chain(where: Where) -> str | None:
+def one_chain(where: Where) -> str | None:
+    """The one chain that was asked for; ``None`` where none was named.
+
+    Raises:
+        InputError: several.
+    """
     names = where.chain_names()
     if len(names) > 1:
         raise InputError(f"one chain at a time, not {', '.join(names)}", hint="give one chain")

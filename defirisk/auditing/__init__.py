@@ -1,8 +1,6 @@
 """Many wallets at one block: a list in, two tidy tables and a summary out; interrupted means resumable.
 
-    listing   -> wallets, each once, in chunks (and what was rejected)
-    pipeline  -> each chunk read, judged and saved; failed wallets tried again
-    partition -> one chunk's readings to rows and a partial summary; the same function on one machine or on many
-    tables    -> the saved chunks to the two tables
-    summary   -> what adds up, in any order, to the same figures
+``listing`` gives the wallets, each once, in chunks, and what was rejected; ``pipeline`` reads, judges and saves each
+chunk and tries failed wallets again; ``partition`` makes rows and a partial summary of one chunk's readings, the same
+function on one machine and on many; ``tables`` joins what was saved; ``summary`` adds up in any order to the same.
 """

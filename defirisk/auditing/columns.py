@@ -67,7 +67,7 @@ OUTCOMES: Final = (
     *_figure("uncovered_value", "debt beyond what the collateral left could repay, where the replay stopped early"),
     Column("ended", "text", "", "healthy, nothing-to-seize, rules or liquidator: why the replay ended"),
     Column("engine", "text", "", "exact, or fast: floats within 1e-9 of the exact figures, whose _raw are empty"),
-    Column("error", "text", "", "bad-move where the position's prices cannot take the scenario; nothing is judged then"),
+    Column("error", "text", "", "bad-move where the position's prices cannot take the scenario: nothing is judged"),
 )  # fmt: skip
 REJECTED: Final = (
     Column("line", "int", "", "line of the list, or row of a Parquet file, from 1"),

@@ -214,7 +214,9 @@ def _named(cells: Iterable[str], name: str) -> list[str]:
 def _refuse_unclosed(row: Sequence[str], line: int, name: str) -> None:
     """A quote that is not closed swallows the wallets below it: no wallet may go missing that way."""
     if any("\n" in cell and _LOOKS_LIKE_ONE.search(cell.partition("\n")[2]) for cell in row):
-        raise BadList(f"{name}: a quote opened in line {line} is not closed", hint="a quoted cell holds further wallets")
+        raise BadList(
+            f"{name}: a quote opened in line {line} is not closed", hint="a quoted cell holds further wallets"
+        )
 
 
 # --- JSON lines ---------------------------------------------------------------------------------------------------
@@ -259,13 +261,13 @@ def _parquet(path: Path, name: str) -> Iterator[Entry]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
     try:
-        file = pq.ParquetFile(path)  # type: ignore[no-untyped-call]
+        file = pq.ParquetFile(path)
         heading = _heading(file.schema_arrow.names, name)
         if ADDRESS not in heading:
             raise BadList(f"{name} has no column `address`: {', '.join(quoted(n, 40) for n in heading[:8])}")
         at = heading.index(ADDRESS)
         row = 0
-        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):  # type: ignore[no-untyped-call]
+        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):
             columns = [column.to_pylist() for column in batch.columns]
             for cells in zip(*columns, strict=True):
                 row += 1

@@ -1,4 +1,4 @@
-"""From a list as it comes to wallets that can be read: each once, in chunks on disk, and what was rejected, with why."""
+"""From a list as it comes to wallets that can be read, each once, in chunks on disk; what was rejected, and why."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _kept(state: State) -> Path:
     return path
 
 
-def take_in(path: Path, source: str, digest: str, state: State, chunk: int, tell: Any = None) -> Listing:
+def take_in(path: Path, source: str, digest: str, state: State, chunk: int, *, tell: Any = None) -> Listing:
     """Go through a list once: wallets to chunks of the state, rejected lines to its ``rejected.csv``.
 
     Args:
@@ -113,7 +113,13 @@ def take_in(path: Path, source: str, digest: str, state: State, chunk: int, tell
     listing = Listing(digest)
     try:
         with (state.folder / "rejected.csv").open("w", encoding="utf-8", newline="") as rejected:
-            _sort_out(entries(path, name_of(source)), listing, _Chunks(state, chunk), csv.writer(rejected, lineterminator="\n"), tell)
+            _sort_out(
+                entries(path, name_of(source)),
+                listing,
+                _Chunks(state, chunk),
+                csv.writer(rejected, lineterminator="\n"),
+                tell,
+            )
     except OSError as problem:
         raise UnwritableOutput(f"{state.folder} cannot be written: {problem.strerror}") from problem
     if not listing.given:

@@ -45,9 +45,7 @@ class Figures:
         return max(self.bad_debt, self.uncovered)
 
 
-def exact_figures(
-    held: Sequence[tuple[Position, Standing]], plan: Plan, book: FamilyBook
-) -> Iterator[Figures]:
+def exact_figures(held: Sequence[tuple[Position, Standing]], plan: Plan, book: FamilyBook) -> Iterator[Figures]:
     """Every position under every scenario, by the exact engine; scenarios inside."""
     for position, standing in held:
         families = book.families(position, standing)

@@ -13,8 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from defirisk.auditing.columns import OUTCOMES, POSITIONS, schema
 from defirisk.auditing.outcomes import Figures, exact_figures
 from defirisk.auditing.rows import Table, failed_row, outcome_row, position_row
-from defirisk.auditing.summary import AssetSums, Book, Failed, MarketSums, ScenarioSums, Summary, UnitSums, Worst, band_of
-from defirisk.fixedpoint import WAD
+from defirisk.auditing.summary import (
+    DIGITS,
+    AssetSums,
+    Book,
+    Failed,
+    MarketSums,
+    ScenarioSums,
+    Summary,
+    Sums,
+    UnitSums,
+    Worst,
+    band_of,
+)
 from defirisk.model import AccountReading, Failure, Position, Standing, Unit
 from defirisk.report.check import differs
 from defirisk.report.sanitize import clean, symbol
@@ -88,9 +99,7 @@ def judge_partition(readings: Sequence[AccountReading], plan: Plan) -> Judged:
     for reading in readings:
         work.wallet(reading)
     work.replay()
-    return Judged(
-        work.positions.arrow(schema(POSITIONS)), work.outcomes.arrow(schema(OUTCOMES)), work.summary.trim()
-    )
+    return Judged(work.positions.arrow(schema(POSITIONS)), work.outcomes.arrow(schema(OUTCOMES)), work.summary.trim())
 
 
 class _Work:
@@ -132,7 +141,7 @@ class _Work:
             self.positions.add({**place, **failed_row(failure)})
             return "failed"
         standing = found.rules.standing(found.state) if found is not None else None
-        if found is None or standing is None or not (standing.debt or standing.collateral_value):
+        if found is None or standing is None or not standing.at_stake:
             self.positions.add({**place, "status": "no-position"})
             return "no-position"
         nearest = self._nearest(found, standing)
@@ -153,7 +162,7 @@ class _Work:
     def _hold(self, held: Held, nearest: Nearest | None, sums: MarketSums) -> None:
         position, standing = held
         self._held.append(held)
-        sums.unit, sums.unit_asset = position.market.unit.symbol, position.market.unit.asset or ""
+        sums.unit = unit_key(position.market.unit)
         _count(sums.rules, position.market.rules)
         sums.differing += differs(position)
         sums.unproved += nearest is not None and not nearest.proved
@@ -226,12 +235,11 @@ def unit_key(unit: Unit) -> str:
 
 def scale_of(unit: Unit) -> int:
     """From a market's base units to those of a summary."""
-    return 10 ** (18 - unit.decimals)
+    scale: int = 10 ** (DIGITS - unit.decimals)
+    return scale
 
 
 def _add_standing(book: Book, standing: Standing, scale: int) -> None:
-    from defirisk.auditing.summary import Sums  # noqa: PLC0415
-
     collateral, debt = standing.collateral_value * scale, standing.debt_value * scale
     book.total.add(collateral, debt)
     book.bands.setdefault(band_of(standing.health_factor), Sums()).add(collateral, debt)
@@ -279,6 +287,3 @@ def failing(addresses: Iterable[str], markets: Iterable[AskedMarket], code: str,
     """Readings of wallets of which nothing could be read."""
     failures = tuple(Failure(market.name, market.protocol, code, message) for market in markets)
     return [AccountReading(address, (), failures) for address in addresses]
-
-
-__all__ = ["AskedMarket", "Judged", "Plan", "failing", "judge_partition", "scale_of", "unit_key", "WAD"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from defirisk.auditing.columns import Column
 from defirisk.auditing.outcomes import Figures
-from defirisk.model import Failure, Position, Standing, Unit
+from defirisk.model import Collateral, Debt, Failure, Position, Standing, Unit
 from defirisk.report.check import position_warnings
 from defirisk.report.legs import price_decimal
 from defirisk.report.sanitize import clean, symbol
@@ -65,7 +65,7 @@ def _now(standing: Standing) -> Row:
 
 
 def _nearest(position: Position, standing: Standing, nearest: Nearest) -> Row:
-    legs = (*standing.collateral, *standing.debt)
+    legs: tuple[Collateral | Debt, ...] = (*standing.collateral, *standing.debt)
     leg = next(leg for leg in legs if leg.token.address == nearest.axis.asset or leg.slot in nearest.axis.slots)
     price = None if nearest.price is None else float(price_decimal(position, leg, nearest.price))
     return {

@@ -97,15 +97,15 @@ def state_for(output: Path | None, *, resume: bool) -> Iterator[State]:
         UnwritableOutput: it cannot be made.
     """
     if output is None:
-        with tempfile.TemporaryDirectory(prefix="defirisk-audit-") as folder:
-            state = State(Path(folder))
+        with tempfile.TemporaryDirectory(prefix="defirisk-audit-") as vanishing:
+            state = State(Path(vanishing))
             state.clear()
             yield state
         return
     folder = output.with_name(f"{output.name}.resume")
     fresh = _make(folder)
     with _locked(folder):
-        if not fresh and not resume:
+        if not fresh and not resume and (folder / _MANIFEST).exists():
             raise StateExists(
                 f"{folder} holds the state of an interrupted audit",
                 hint=f"--resume goes on with it; to begin anew, remove it: rm -r {folder}",
@@ -191,6 +191,20 @@ def replace_with(path: Path, write: Callable[[BinaryIO], None], temporary: Path 
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise
+
+
+def put_beside(target: Path, source: Path, *, wanted: bool) -> None:
+    """Copy a finished file to its name, whole or not at all; or take away what an earlier run left there.
+
+    Raises:
+        UnwritableOutput: it cannot be written.
+    """
+    if not wanted:
+        with _said(target):
+            target.unlink(missing_ok=True)
+        return
+    with source.open("rb") as finished:
+        replace_with(target, lambda file: shutil.copyfileobj(finished, file))
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

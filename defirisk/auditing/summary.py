@@ -99,7 +99,7 @@ class MarketSums:
 
     protocol: str = ""
     unit: str = ""
-    unit_asset: str = ""
+    """The key of its unit of account in the summary's ``units``; empty while no position was seen."""
     rules: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
     differing: int = 0
@@ -181,7 +181,8 @@ class Summary:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Summary:
         """What :meth:`to_json` gave."""
-        return _built(cls, document)
+        built: Summary = _built(cls, document)
+        return built
 
 
 def merged(parts: Iterable[Summary], keep: int = 10) -> Summary:
@@ -199,6 +200,11 @@ def book_of(markets: Iterable[MarketSums]) -> Book:
     for market in markets:
         _add(total, market.book)
     return total
+
+
+def unit_markets(summary: Summary, key: str) -> list[tuple[str, MarketSums]]:
+    """The markets that count in a unit of account, by name."""
+    return sorted((name, one) for name, one in summary.markets.items() if one.unit == key)
 
 
 _KEPT: Final = frozenset({"keep"})

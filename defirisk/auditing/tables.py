@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, Self
 
 from defirisk.auditing.state import replace_with
 from defirisk.errors import InputError, UnwritableOutput
@@ -44,7 +44,7 @@ def write_part(path: Path, table: pa.Table) -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415 - late, as everything heavy
 
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression=_CODEC)  # type: ignore[no-untyped-call]
+    pq.write_table(table, buffer, compression=_CODEC)
     replace_with(path, lambda file: _put(file, buffer.getvalue()))
 
 
@@ -56,7 +56,7 @@ def read_part(path: Path) -> pa.Table:
     """What :func:`write_part` wrote."""
     import pyarrow.parquet as pq  # noqa: PLC0415 - late
 
-    return pq.ParquetFile(path).read()  # type: ignore[no-untyped-call]
+    return pq.ParquetFile(path).read()
 
 
 def write_table(path: Path, schema: pa.Schema, parts: Iterable[pa.Table], about: Mapping[str, str]) -> None:
@@ -102,7 +102,7 @@ def _gathered(parts: Iterable[pa.Table], pa: Any) -> Iterator[pa.Table]:
 
 
 class _Writer(Protocol):
-    def __enter__(self) -> _Writer: ...
+    def __enter__(self) -> Self: ...
     def __exit__(self, *problem: object) -> None: ...
     def write(self, table: pa.Table) -> None: ...
 
@@ -118,9 +118,9 @@ class _Parquet:
         import pyarrow.parquet as pq  # noqa: PLC0415 - late
 
         self._schema = schema.with_metadata({"defirisk": json.dumps(dict(about), sort_keys=True)})
-        self._writer = pq.ParquetWriter(out, self._schema, compression=_CODEC)  # type: ignore[no-untyped-call]
+        self._writer = pq.ParquetWriter(out, self._schema, compression=_CODEC)
 
-    def __enter__(self) -> _Parquet:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -140,10 +140,10 @@ class _Csv:
         self._pa = pa
         headings = [csv_cell(field.name) or f"column_{n}" for n, field in enumerate(schema, start=1)]
         self._schema = pa.schema([pa.field(name, one.type) for name, one in zip(headings, schema, strict=True)])
-        options = csv.WriteOptions(quoting_style="needed")  # type: ignore[call-arg]
+        options = csv.WriteOptions(quoting_style="needed")
         self._writer = csv.CSVWriter(out, self._schema, write_options=options)
 
-    def __enter__(self) -> _Csv:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -167,7 +167,7 @@ class _JsonLines:
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
 
-    def __enter__(self) -> _JsonLines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *problem: object) -> None:

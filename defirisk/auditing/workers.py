@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -29,8 +29,13 @@ def workers(count: int) -> Iterator[Executor]:
         pool: Executor = ThreadPoolExecutor(max_workers=1)
     else:
         pool = ProcessPoolExecutor(count, get_context("spawn"), _begin, (os.getpid(),))
+    others = set(active_children())
     try:
         yield pool
+    except BaseException:
+        for worker in set(active_children()) - others:
+            worker.terminate()  # what it was about is not saved, and will be done again
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

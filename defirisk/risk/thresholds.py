@@ -153,7 +153,8 @@ class _Search:
     def nearest_liquidation(self, axes: Sequence[Axis]) -> Nearest | None:
         """Road by road, the one that may be the nearest first, until no other can be nearer than what was found."""
         roads = [(axis, road(self._prices, axis, direction)) for axis in axes for direction in Direction]
-        possible = [(abs(way.move(at)), order) for order, (_, way) in enumerate(roads) if (at := self._safe_until(way))]
+        safe = ((order, way, self._safe_until(way)) for order, (_, way) in enumerate(roads))
+        possible = [(abs(way.move(near)), order) for order, way, near in safe if near is not None]
         best: tuple[int, int] | None = None
         found: Nearest | None = None
         for nearest_possible, order in sorted(possible):
