@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from defirisk.api import (
+        audit,
+        audit_async,
         check,
         check_async,
         check_chains,
@@ -26,12 +28,15 @@ if TYPE_CHECKING:
         record,
         record_async,
     )
+    from defirisk.auditing.result import AuditResult
     from defirisk.errors import DefiriskError, InputError, ReadError
     from defirisk.model import Move, Scenario
     from defirisk.result import CheckResult, CheckSetResult
 
 _HOMES: Final = {
     "defirisk.api": (
+        "audit",
+        "audit_async",
         "check",
         "check_async",
         "check_chains",
@@ -42,6 +47,7 @@ _HOMES: Final = {
         "record",
         "record_async",
     ),
+    "defirisk.auditing.result": ("AuditResult",),
     "defirisk.errors": ("DefiriskError", "InputError", "ReadError"),
     "defirisk.model": ("Move", "Scenario"),
     "defirisk.result": ("CheckResult", "CheckSetResult"),
@@ -49,6 +55,7 @@ _HOMES: Final = {
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AuditResult",
     "CheckResult",
     "CheckSetResult",
     "DefiriskError",
@@ -56,6 +63,8 @@ __all__ = [
     "Move",
     "ReadError",
     "Scenario",
+    "audit",
+    "audit_async",
     "check",
     "check_async",
     "check_chains",
