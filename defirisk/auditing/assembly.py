@@ -156,6 +156,7 @@ def result_of(
     warnings: Sequence[Notice],
     source: str,
     figures: RunFigures,
+    resumable: bool,
 ) -> AuditResult:
     """Everything together."""
     known = chain_with_id(begun.chain_id)
@@ -174,4 +175,5 @@ def result_of(
         warnings=tuple(dict.fromkeys(warnings)),
         files=files,
         run=figures,
+        resumable=resumable,
     )

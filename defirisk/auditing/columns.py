@@ -87,11 +87,12 @@ def schema(columns: tuple[Column, ...], labels: tuple[str, ...] = ()) -> pa.Sche
 
 def label_columns(labels: tuple[str, ...]) -> dict[str, str]:
     """The column of each label: its own name, with ``label_`` before it where that is taken."""
-    taken = {one.name for one in POSITIONS}
-    columns: dict[str, str] = {}
+    clashing = {one.name for one in POSITIONS}
+    taken = clashing.union(labels)
+    columns = dict.fromkeys(labels, "")
     for label in labels:
         name = label
-        while name in taken:
+        while label in clashing and name in taken:
             name = f"label_{name}"
         taken.add(name)
         columns[label] = name

@@ -77,8 +77,8 @@ def _text_entries(file: BinaryIO, name: str) -> Iterator[Entry]:
     sample = head.decode(encoding, errors="replace")
     if _CONTROL.search(sample):
         raise BadList(f"{name} is a binary file, not a list of wallets", hint="CSV, JSON lines, Parquet or one a line")
-    lines = _Lines(io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=""), name)
-    yield from _by_shape(lines, sample, name)
+    with io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="") as text:
+        yield from _by_shape(_Lines(text, name), sample, name)
 
 
 def _by_shape(lines: _Lines, sample: str, name: str) -> Iterator[Entry]:

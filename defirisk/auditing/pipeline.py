@@ -74,7 +74,7 @@ async def run(
             raise
         if deliver:
             deliver(result)
-        if result.complete and ask.state_of() is not None:
+        if not result.resumable and ask.state_of() is not None:
             state.remove()
     return result
 
@@ -107,12 +107,12 @@ class _Audit:
             record = self._state.record(chunk)
             if record is not None:
                 self._records[chunk] = Record.of(record)
-        open_chunks = self._begun.listing.chunks - len(self._records)
-        count = usual(open_chunks) if self._ask.workers is None else self._ask.workers
-        with workers(count if open_chunks else 0) as pool:
+        unread = min(self._begun.listing.distinct, len(self._unread()) * self._ask.chunk)
+        count = usual(unread) if self._ask.workers is None else self._ask.workers
+        with workers(count) as pool:
             self._tell("reading wallets")
             await self._round(pool, self._unread(), max(1, count))
-            if not isinstance(self._chain, ReplayChain):
+            if self._live():
                 await self._again(pool, max(1, count))
 
     async def _again(self, pool: Executor, side_by_side: int) -> None:
@@ -123,6 +123,10 @@ class _Audit:
             await asyncio.sleep(PAUSE * 2**attempt)
             self._gone_in_a_row = 0
             await self._round(pool, sorted(left), side_by_side)
+
+    def _live(self) -> bool:
+        """Whether asking once more may give another answer."""
+        return not isinstance(self._chain, ReplayChain)
 
     def _unread(self) -> list[int]:
         return [chunk for chunk in range(self._begun.listing.chunks) if chunk not in self._records]
@@ -168,7 +172,7 @@ class _Audit:
             return snapshot
         self._lost = next(iter(codes.items()))
         self._gone_in_a_row += 1
-        return snapshot if record is None and isinstance(self._chain, ReplayChain) else None
+        return None if self._live() else snapshot
 
     async def _judge(self, pool: Executor, chunk: int, snapshot: Snapshot) -> None:
         plan = self._planner.plan(snapshot)
@@ -196,6 +200,7 @@ class _Audit:
             engine=self._planner.engine,
             warnings=(*self._begun.warnings, *self._warnings, *self._chain.warnings),
             source=self._chain.source,
+            resumable=self._live() and bool(self._unread() or self._mendable()),
             figures=RunFigures(
                 requests=getattr(self._chain, "requests", None),
                 retried=self._retried,

@@ -33,7 +33,8 @@ class AuditResult:
 
     ``source`` is a host or a recording's name; ``chain`` the chain's name, ``None`` where the registry has none;
     ``scenarios`` are names in the order asked; ``engine`` replayed them (``exact`` or ``fast``); ``files`` are what
-    was written, by kind (``positions``, ``outcomes``, ``rejected``, ``top``).
+    was written, by kind (``positions``, ``outcomes``, ``rejected``, ``top``); ``resumable``: what failed may be asked
+    for once more with ``resume``, the state is kept.
     """
 
     chain_id: int
@@ -50,6 +51,7 @@ class AuditResult:
     warnings: tuple[Notice, ...]
     files: dict[str, Path]
     run: RunFigures
+    resumable: bool
 
     @property
     def complete(self) -> bool:

@@ -17,11 +17,12 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from defirisk.errors import RunInProgress, StateExists, StateUnusable, UnwritableOutput
+from defirisk.files import replaced
 
 FORMAT: Final = "defirisk-audit-state/1"
 _MANIFEST: Final = "manifest.json"
@@ -166,31 +167,14 @@ def _said(folder: Path) -> Iterator[None]:
         raise UnwritableOutput(f"{folder} cannot be written: {problem.strerror or problem}") from problem
 
 
-def replace_with(path: Path, write: Callable[[BinaryIO], None], temporary: Path | None = None) -> None:
-    """Write a file whole or not at all: under another name beside it, then renamed.
-
-    What an earlier run left under that other name is overwritten. A device or pipe is written directly.
+def replace_with(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file whole or not at all; a device or pipe directly.
 
     Raises:
         UnwritableOutput: it cannot be written.
     """
-    beside = temporary or path.with_name(f".{path.name}.part")
-    with _said(path):
-        if path.exists() and not path.is_file():
-            with path.open("wb") as device:
-                write(device)
-            return
-        target = path.resolve()
-        try:
-            with beside.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
-            raise
+    with _said(path), replaced(path, known=True) as file:
+        write(file)
 
 
 def put_beside(target: Path, source: Path, *, wanted: bool) -> None:

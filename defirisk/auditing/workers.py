@@ -20,6 +20,8 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 _LOOK_EVERY: Final = 0.5
 MOST: Final = 8
+WORTH_IT: Final = 4000
+"""Wallets from which on processes of their own save more time than they take."""
 
 
 @contextmanager
@@ -40,11 +42,11 @@ def workers(count: int) -> Iterator[Executor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def usual(chunks: int) -> int:
-    """How many workers: none for one chunk (they take half a second to start), else one less than there are cores."""
-    if chunks < 2:
+def usual(wallets: int) -> int:
+    """How many workers: none for a few wallets (they take a second to start), else one less than there are cores."""
+    if wallets < WORTH_IT:
         return 0
-    return max(1, min(MOST, (os.cpu_count() or 1) - 1, chunks))
+    return max(1, min(MOST, (os.cpu_count() or 1) - 1))
 
 
 async def in_worker(pool: Executor, work: Callable[..., T], *arguments: Any) -> T:

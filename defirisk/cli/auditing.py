@@ -94,7 +94,7 @@ def _conclude(result: AuditResult, ask: Ask, *, quiet: bool) -> int:
     if result.summary.failures > LISTED:
         say(f"... and {result.summary.failures - LISTED:,} more; all are rows with the status failed")
     state = ask.state_of()
-    if not result.complete and state is not None:
+    if result.resumable and state is not None:
         say(f"hint: --resume asks again for what could not be read, at the same block ({state.name}.resume is kept)")
     if not quiet:
         for kind, path in result.files.items():

@@ -47,7 +47,7 @@ def schema() -> Json:
 
 
 def document(result: AuditResult) -> Json:
-    """``defirisk/audit/1``; all but ``run`` is the same for the same list, block and options."""
+    """``defirisk/audit/1``; but for ``source``, ``warnings``, ``run`` the same for the same list, block and options."""
     summary = result.summary
     return {
         "schema": AUDIT,
