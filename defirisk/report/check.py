@@ -13,6 +13,7 @@ from defirisk.model import Warning as Notice
 from defirisk.report.figures import age as shown
 
 if TYPE_CHECKING:
+    from defirisk.policy.findings import PolicyResult
     from defirisk.risk.engine import PositionAnalysis
 
 STALE_BLOCK: Final = 60
@@ -56,7 +57,7 @@ class Check:
 
     ``source`` is a host or a recording's name. ``chain`` is the chain's name, ``None`` where the registry has none.
     ``read_at`` is the clock when a live chain was read (seconds), ``None`` for a recording: age means nothing there.
-    ``markets`` are the names of the markets that were asked.
+    ``markets`` are the names of the markets that were asked. ``policy`` is what became of a policy, ``None`` without.
     """
 
     chain_id: int
@@ -68,6 +69,7 @@ class Check:
     chain: str | None = None
     read_at: int | None = None
     markets: tuple[str, ...] = ()
+    policy: PolicyResult | None = None
 
     @property
     def block_age(self) -> int | None:
@@ -79,6 +81,13 @@ class Check:
         """Whether every market was answered in full for every account, in agreement with the contracts."""
         accounts_read = all(account.status is not AccountStatus.FAILED for account in self.accounts)
         return accounts_read and not any(differs(p.position) for a in self.accounts for p in a.positions)
+
+    @property
+    def accounts_of_interest(self) -> tuple[Account, ...]:
+        """The accounts to be shown in detail: all of them, or under a policy those that are not in order."""
+        if self.policy is None:
+            return self.accounts
+        return tuple(account for account in self.accounts if account.address in self.policy.wallets_of_interest)
 
     @property
     def refused(self) -> tuple[Notice, ...]:
