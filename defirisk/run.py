@@ -30,6 +30,7 @@ ProgressHook = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is (0 where that is not known)."""
 _AT_ONCE: Final = 1000
 """Wallets that a recording reads at once: what was read of them is forgotten before the next."""
+_NO_WALLET: Final = "for example `defirisk check 0x...`, `defirisk demo`, or wallets in a policy file, defirisk.toml"
 _FALLBACKS: Final = frozenset({"unverified-revision"})
 
 
@@ -110,7 +111,7 @@ async def _read(
     progress: ProgressHook | None = None,
 ) -> Found:
     if not addresses and where.fixture is None:
-        raise InputError("no wallet was given", hint="for example `defirisk check 0x...`, or `defirisk demo`")
+        raise InputError("no wallet was given", hint=_NO_WALLET)
     _tell(progress, f"opening {chain_name or DEFAULT_CHAIN}")
     given = {text: None if _is_name(text) else parse_address(text) for text in addresses}
     async with opened(where, chain_name, only=only) as chain:
@@ -137,7 +138,7 @@ async def _wallets(chain: Chain, given: Iterable[str]) -> dict[str, str]:
     if not texts:
         if isinstance(chain, ReplayChain) and chain.fixture.wallets:
             return {wallet: wallet for wallet in chain.fixture.wallets}
-        raise InputError("no wallet was given", hint="for example `defirisk check 0x...`, or `defirisk demo`")
+        raise InputError("no wallet was given", hint=_NO_WALLET)
     names = [text for text in texts if _is_name(text)]
     resolved: dict[str, str] = {}
     if names:

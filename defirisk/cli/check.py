@@ -17,10 +17,7 @@ from defirisk.cli.options import market_option, output_options, scenario_options
 @scenario_options
 @policy_options
 @output_options
-@click.pass_context
-def command(
-    context: click.Context, addresses: tuple[str, ...], format_: str, output: Path | None, quiet: bool, **asked: object
-) -> int:
+def command(addresses: tuple[str, ...], format_: str, output: Path | None, quiet: bool, **asked: object) -> int:
     """Check wallets: health factor, thresholds, scenarios, who loses what.
 
     ADDRESS is 0x and 40 hex digits or an ENS name. Without one: the wallets of the policy file that is found; else,
@@ -38,5 +35,4 @@ def command(
     """  # noqa: D301 - click reads the backspace
     from defirisk.cli.flow import check_and_deliver  # noqa: PLC0415 - nothing heavy for --help
 
-    asked["liquidator_given"] = context.get_parameter_source("liquidator") is not click.core.ParameterSource.DEFAULT
     return check_and_deliver(addresses, asked, format_=format_, output=output, quiet=quiet)

@@ -11,6 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+from click.core import ParameterSource
+
 from defirisk.cli.output import check_writable, say, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import as_text, deliver
@@ -32,7 +35,6 @@ _IN_THE_FILE: Final = {
     "shocks": "--shock",
     "scenarios": "--scenario",
     "families": "--family",
-    "liquidator_given": "--liquidator",
 }
 _PERCENT: Final = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,16}))?\s*%?")
 _PERCENT_PLACES: Final = 16
@@ -73,8 +75,8 @@ def policy_path(addresses: Sequence[str], asked: Asked) -> Path | None:
 
 def _may_lie_here() -> bool:
     """Whether a folder from here up holds a file that may be a policy: a look before anything is imported."""
-    here = Path.cwd()
-    return any((folder / name).is_file() for folder in (here, *here.parents) for name in ("defirisk.toml", "pyproject.toml"))
+    names = ("defirisk.toml", "pyproject.toml")
+    return any((folder / name).is_file() for folder in (Path.cwd(), *Path.cwd().parents) for name in names)
 
 
 def reports_of(texts: Sequence[str]) -> list[Report]:
@@ -110,11 +112,14 @@ def reports_without_policy(asked: Asked) -> list[Report]:
 
 def write_formats(found: Check | CheckSet, reports: Sequence[Report]) -> bool:
     """A check in the formats asked for, each in its file; whether all could be written."""
-    return all([_written(report, lambda kind: as_text(found, kind)) for report in reports])
+    written = [_written(report, lambda kind: as_text(found, kind)) for report in reports]
+    return all(written)
 
 
 def _refuse_beside_policy(asked: Asked) -> None:
     given = [option for key, option in _IN_THE_FILE.items() if asked[key]]
+    source = click.get_current_context().get_parameter_source("liquidator")
+    given += ["--liquidator"] if source is ParameterSource.COMMANDLINE else []
     if given:
         raise InputError(f"{given[0]} stands in the policy file", hint="change it there, or give --no-policy")
     if asked["fail_on"] in ("worse", "any") and asked["baseline"] is None:
@@ -190,24 +195,19 @@ class _Gate:
         self._policy, self._asked, self._reports, self._terms = policy, asked, reports, terms
 
     def run(self, where: Where, *, format_: str, output: Path | None, quiet: bool) -> int:
-        from defirisk.policy.gate import run_policy, where_of  # noqa: PLC0415 - only with a policy
+        from defirisk.policy.gate import Gate, run_policy, where_of  # noqa: PLC0415 - only with a policy
         from defirisk.policy.judging import unread  # noqa: PLC0415 - only with a policy
 
-        baseline, tolerance = _baseline(self._asked["baseline"]), _tolerance(self._asked["tolerance"])
+        gate = Gate(
+            terms=self._terms,
+            baseline=_baseline(self._asked["baseline"]),
+            tolerance=_tolerance(self._asked["tolerance"]),
+            thresholds=self._asked["thresholds"],
+            strict=self._asked["strict"],
+        )
         try:
             with progress(quiet=quiet) as hook:
-                check = asyncio.run(
-                    run_policy(
-                        self._policy,
-                        where_of(self._policy, where),
-                        terms=self._terms,
-                        thresholds=self._asked["thresholds"],
-                        baseline=baseline,
-                        tolerance=tolerance,
-                        strict=self._asked["strict"],
-                        progress=hook,
-                    )
-                )
+                check = asyncio.run(run_policy(self._policy, where_of(self._policy, where), gate, hook))
         except DefiriskError as cause:
             self._finish(unread(self._policy, cause, self._terms), None)
             raise
@@ -299,7 +299,7 @@ def _tell_github(result: PolicyResult, check: Check | None) -> bool:
         return True
     from defirisk.report.policy import github  # noqa: PLC0415 - only there
 
-    for line in github.annotations(result, _from_workspace(result.file)):
+    for line in github.commands(result, _from_workspace(result.file)):
         say(line)
     return _summarise(result, check)
 

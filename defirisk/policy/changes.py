@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from defirisk.errors import BadBaseline
 from defirisk.fixedpoint import WAD
 from defirisk.policy.findings import Status
-from defirisk.policy.seen import Seen, SeenOutcome, SeenPosition
+from defirisk.policy.seen import Key, Seen, SeenOutcome, SeenPosition
 from defirisk.report.figures import health, money
 
 DEFAULT_TOLERANCE: Final = 5 * 10**15
@@ -94,14 +94,20 @@ def compare(before: Seen, now: Seen, tolerance: int = DEFAULT_TOLERANCE) -> Chan
 def _refuse_other(before: Seen, now: Seen) -> None:
     if before.chain_id != now.chain_id:
         raise BadBaseline(f"the baseline is of chain id {before.chain_id}, and this run of {now.chain_id}")
-    less, more = (sorted(set(a) - set(b)) for a, b in ((before.markets, now.markets), (now.markets, before.markets)))
-    if less or more:
-        parts = [f"{word} {', '.join(names)}" for names, word in ((less, "only there:"), (more, "only here:")) if names]
-        raise BadBaseline(f"the baseline is of other markets ({'; '.join(parts)})", hint="compare runs of the same markets")
-    orders = [{o.liquidator for a in s.accounts.values() for p in a.values() for o in p.outcomes.values()} for s in (before, now)]
-    if all(orders) and orders[0] != orders[1]:
-        said = " and ".join(", ".join(sorted(names)) for names in orders)
-        raise BadBaseline(f"the baseline's liquidator is another one ({said})", hint="compare runs of the same liquidator")
+    there, here = set(before.markets), set(now.markets)
+    if there != here:
+        only = (("only there", there - here), ("only here", here - there))
+        said = "; ".join(f"{word}: {', '.join(sorted(names))}" for word, names in only if names)
+        raise BadBaseline(f"the baseline is of other markets ({said})", hint="compare runs of the same markets")
+    then, order = _liquidators(before), _liquidators(now)
+    if then and order and then != order:
+        said = f"the baseline was liquidated in another order ({', '.join(then)}, not {', '.join(order)})"
+        raise BadBaseline(said, hint="compare runs of the same liquidator")
+
+
+def _liquidators(seen: Seen) -> list[str]:
+    positions = [position for account in seen.accounts.values() for position in account.values()]
+    return sorted({outcome.liquidator for position in positions for outcome in position.outcomes.values()})
 
 
 def _notes(before: Seen, now: Seen) -> Iterator[str]:
@@ -120,49 +126,83 @@ Told = tuple[str, Change]
 
 
 class _Comparison:
+    """Two runs, wallet by wallet."""
+
     def __init__(self, before: Seen, now: Seen, tolerance: int) -> None:
         self._before, self._now, self._tolerance = before, now, tolerance
 
     def all(self) -> Iterator[Told]:
         for address, positions in self._now.accounts.items():
             if address not in self._before.accounts:
-                yield "new", self._change("wallet", address, None, "was not in the baseline")
+                yield "new", self._change("wallet", address, "was not in the baseline")
                 continue
             for market, position in positions.items():
-                yield from self._position(address, market, self._before.accounts[address].get(market), position)
+                yield from self._position(address, market, position)
         yield from self._gone()
         yield from self._breaches()
 
     def _gone(self) -> Iterator[Told]:
         for address, positions in self._before.accounts.items():
             if address not in self._now.accounts:
-                yield "gone", self._change("wallet", address, None, "is no longer checked")
+                yield "gone", self._change("wallet", address, "is no longer checked")
                 continue
             for market in positions:
                 if market not in self._now.accounts[address] and address not in self._now.unread:
-                    yield "gone", self._change("position", address, market, "has no position any more")
+                    yield "gone", self._change("position", address, "has no position any more", market)
 
-    def _position(self, address: str, market: str, before: SeenPosition | None, now: SeenPosition) -> Iterator[Told]:
-        if before is None:
-            if address in self._before.unread:
-                return
-            yield "new", self._change("position", address, market, "has a position that was not there")
-        else:
-            yield from self._health(address, market, before, now)
-            yield from self._today(address, market, before, now)
-        for name, outcome in now.outcomes.items():
-            earlier = _NOTHING if before is None else before.outcomes.get(name)
-            if earlier is not None:
-                yield from self._outcome(address, market, name, earlier, outcome, now)
-
-    def _health(self, address: str, market: str, before: SeenPosition, now: SeenPosition) -> Iterator[Told]:
-        then, here = before.health, now.health
-        if then == here:
+    def _position(self, address: str, market: str, now: SeenPosition) -> Iterator[Told]:
+        """A position that was not there is new, and what scenarios do to it is compared with having none."""
+        before = self._before.accounts[address].get(market)
+        if before is None and address in self._before.unread:
             return
-        where = self._direction(then, here)
+        blank = self._change("position", address, "has a position that was not there", market)
+        if before is None:
+            yield "new", blank
+        yield from _Positions(blank, before, now, self._tolerance).all()
+
+    def _breaches(self) -> Iterator[Told]:
+        """A breach is also one that was waived before, or was not there; it is none of a wallet that is new."""
+        if self._before.statuses is None:
+            return
+        for key, status in (self._now.statuses or {}).items():
+            if key[0] in self._before.accounts:
+                yield from self._breach(key, status, self._before.statuses.get(key))
+
+    def _breach(self, key: Key, status: str, then: str | None) -> Iterator[Told]:
+        address, market, rule, scenario, _ = key
+        named = f"{rule} at {scenario}" if scenario else rule
+        if status == Status.BREACH != then:
+            was = "could not be judged" if then == Status.ERROR else "was not"
+            change = self._change("breach", address, f"{named} is breached, which it {was} before", market)
+            yield "worse", replace(change, scenario=scenario, rule=rule)
+        elif status == Status.OK and then in (Status.BREACH, Status.WAIVED):
+            change = self._change("breach", address, f"{named} is no longer breached", market)
+            yield "better", replace(change, scenario=scenario, rule=rule)
+
+    def _change(self, kind: str, address: str, text: str, market: str | None = None) -> Change:
+        return Change(kind, address, text, self._now.labels.get(address), market)
+
+
+class _Positions:
+    """One position then and now; ``before`` is ``None`` where there was none. ``blank`` says whose and where."""
+
+    def __init__(self, blank: Change, before: SeenPosition | None, now: SeenPosition, tolerance: int) -> None:
+        self._blank, self._before, self._now, self._tolerance = blank, before, now, tolerance
+
+    def all(self) -> Iterator[Told]:
+        if self._before is not None:
+            yield from self._health(self._before.health, self._now.health)
+            yield from self._today(self._before)
+        for name, outcome in self._now.outcomes.items():
+            earlier = _NOTHING if self._before is None else self._before.outcomes.get(name)
+            if earlier is not None:
+                yield from self._outcome(name, earlier, outcome)
+
+    def _health(self, then: int | None, here: int | None) -> Iterator[Told]:
+        where = None if then == here else self._direction(then, here)
         if where is not None:
             said = f"its health factor {'fell' if where == 'worse' else 'rose'} from {_health(then)} to {_health(here)}"
-            yield where, self._change("health-factor", address, market, said, before=then, after=here)
+            yield where, replace(self._blank, kind="health-factor", text=said, before=then, after=here)
 
     def _direction(self, then: int | None, here: int | None) -> str | None:
         """No debt is better than any health factor."""
@@ -172,60 +212,27 @@ class _Comparison:
             return "worse"
         return "better" if here * WAD > then * (WAD + self._tolerance) else None
 
-    def _today(self, address: str, market: str, before: SeenPosition, now: SeenPosition) -> Iterator[Told]:
-        if now.liquidatable != before.liquidatable:
-            said = "it can be liquidated now" if now.liquidatable else "it cannot be liquidated any more"
-            yield _worse(now.liquidatable), self._change("liquidatable", address, market, said)
+    def _today(self, before: SeenPosition) -> Iterator[Told]:
+        now = self._now.liquidatable
+        if now != before.liquidatable:
+            said = "it can be liquidated now" if now else "it cannot be liquidated any more"
+            yield _worse(now), replace(self._blank, kind="liquidatable", text=said)
 
-    def _outcome(
-        self, address: str, market: str, name: str, then: SeenOutcome, here: SeenOutcome, position: SeenPosition
-    ) -> Iterator[Told]:
+    def _outcome(self, name: str, then: SeenOutcome, here: SeenOutcome) -> Iterator[Told]:
         if here.liquidatable != then.liquidatable:
             said = f"at {name} it would {'now' if here.liquidatable else 'no longer'} be liquidatable"
-            yield _worse(here.liquidatable), self._change("liquidatable", address, market, said, name)
-        more = here.loss > then.loss
+            yield _worse(here.liquidatable), replace(self._blank, kind="liquidatable", text=said, scenario=name)
         large, small = max(here.loss, then.loss), min(here.loss, then.loss)
         if large * WAD > small * (WAD + self._tolerance):
-            unit = position.unit
-            said = f"at {name} its bad debt {'rose' if more else 'fell'} from {money(then.loss, unit)} to {money(here.loss, unit)}"
-            told = self._change("bad-debt", address, market, said, name, before=then.loss, after=here.loss)
-            yield _worse(more), told
-
-    def _breaches(self) -> Iterator[Told]:
-        """A breach is also one that was waived before, or was not there; it is none of a wallet that is new."""
-        for key, status in (self._now.statuses or {}).items():
-            address, market, rule, scenario, _ = key
-            if self._before.statuses is None or address not in self._before.accounts:
-                continue
-            then = self._before.statuses.get(key)
-            if status == Status.BREACH != then:
-                was = "could not be judged" if then == Status.ERROR else "was not"
-                said = f"{_named(rule, scenario)} is breached, which it {was} before"
-                yield "worse", self._change("breach", address, market, said, scenario, rule)
-            elif status == Status.OK and then in (Status.BREACH, Status.WAIVED):
-                said = f"{_named(rule, scenario)} is no longer breached"
-                yield "better", self._change("breach", address, market, said, scenario, rule)
-
-    def _change(
-        self,
-        kind: str,
-        address: str,
-        market: str | None,
-        text: str,
-        scenario: str | None = None,
-        rule: str | None = None,
-        **figures: int | None,
-    ) -> Change:
-        label = self._now.labels.get(address)
-        return Change(kind, address, text, label, market, scenario, rule, **figures)
+            more = here.loss > then.loss
+            was, now = (money(loss, self._now.unit) for loss in (then.loss, here.loss))
+            said = f"at {name} its bad debt {'rose' if more else 'fell'} from {was} to {now}"
+            change = replace(self._blank, kind="bad-debt", text=said, scenario=name)
+            yield _worse(more), replace(change, before=then.loss, after=here.loss)
 
 
 def _worse(yes: bool) -> str:
     return "worse" if yes else "better"
-
-
-def _named(rule: str, scenario: str | None) -> str:
-    return f"{rule} at {scenario}" if scenario else rule
 
 
 def _health(raw: int | None) -> str:

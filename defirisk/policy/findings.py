@@ -162,7 +162,7 @@ class PolicyResult:
         """``Policy: 3 of 120 checks breached, 1 waived, 2 not judged``."""
         total = len(self.findings)
         breached = self.count(Status.BREACH)
-        said = f"{breached} of {total} check{'' if total == 1 else 's'} breached" if breached else f"none of {total} checks breached"
+        said = f"{breached or 'none'} of {total} check{'' if total == 1 else 's'} breached"
         more = ((Status.WAIVED, "waived"), (Status.ERROR, "NOT JUDGED"))
         parts = [said, *(f"{self.count(status)} {word}" for status, word in more if self.count(status))]
         return f"Policy: {', '.join(parts)}"

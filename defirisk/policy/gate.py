@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from defirisk.errors import BadBaseline, InputError
 from defirisk.judging import Terms as JudgingTerms
 from defirisk.policy.changes import DEFAULT_TOLERANCE, Changes, compare
-from defirisk.policy.findings import FailOn, Finding, Problem
+from defirisk.policy.findings import Finding, Problem
 from defirisk.policy.judging import Terms, judge_policy
 from defirisk.policy.seen import Seen, seen_now
 from defirisk.policy.terms import Policy
@@ -58,47 +58,42 @@ def clock(today: date | None) -> int:
     return int((datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=1)).timestamp()) - 1
 
 
-async def run_policy(
-    policy: Policy,
-    where: Where,
-    *,
-    terms: Terms,
-    thresholds: bool = False,
-    baseline: Seen | BadBaseline | None = None,
-    tolerance: int = DEFAULT_TOLERANCE,
-    strict: bool = False,
-    progress: ProgressHook | None = None,
-) -> CheckResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """How a policy is run.
+
+    ``terms`` are the clock, and what fails; ``baseline`` an earlier run, or why it cannot be used; ``tolerance`` that
+    of the comparison (wad, relative); ``thresholds`` whether to look for the prices that liquidate, which no rule
+    needs; ``strict`` takes any fallback while reading for an error.
+    """
+
+    terms: Terms
+    baseline: Seen | BadBaseline | None = None
+    tolerance: int = DEFAULT_TOLERANCE
+    thresholds: bool = False
+    strict: bool = False
+
+
+async def run_policy(policy: Policy, where: Where, gate: Gate, progress: ProgressHook | None = None) -> CheckResult:
     """Read and judge; a baseline that cannot be compared with is a problem of the result, not its end.
 
     Args:
         policy: for the wallets to be judged.
         where: where to read, by :func:`where_of`.
-        terms: the clock, and what fails.
-        thresholds: whether to look for the prices that liquidate; no rule needs them.
-        baseline: an earlier run, or why there is none.
-        tolerance: of the comparison (wad, relative).
-        strict: take any fallback while reading for an error.
+        gate: how.
         progress: told how far it is.
 
     Raises:
         InputError: what the policy asks for makes no sense on this chain.
         ReadError: nothing could be read.
     """
-    judging = JudgingTerms(policy.scenarios, policy.families, policy.liquidator, thresholds)
+    judging = JudgingTerms(policy.scenarios, policy.families, policy.liquidator, gate.thresholds)
     labels = {wallet.address: wallet.label for wallet in policy.wallets if wallet.label}
     wallets = [wallet.address for wallet in policy.wallets]
-    check = await check_one(wallets, where, judging, labels=labels, strict=strict, progress=progress)
-    return concluded(policy, check, terms, baseline, tolerance)
-
-
-def concluded(
-    policy: Policy, check: CheckResult, terms: Terms, baseline: Seen | BadBaseline | None, tolerance: int
-) -> CheckResult:
-    """A check with what became of the policy."""
+    check = await check_one(wallets, where, judging, labels=labels, strict=gate.strict, progress=progress)
     waivers = tuple(replace(one, market=_market_name(one.market, check)) for one in policy.waivers)
-    found = judge_policy(replace(policy, waivers=waivers), check, terms)
-    changes, problems = _compared(check, found.findings, baseline, tolerance)
+    found = judge_policy(replace(policy, waivers=waivers), check, gate.terms)
+    changes, problems = _compared(check, found.findings, gate)
     return replace(check, policy=replace(found, changes=changes, problems=(*problems, *found.problems)))
 
 
@@ -112,14 +107,12 @@ def _market_name(name: str | None, check: Check) -> str | None:
         return name
 
 
-def _compared(
-    check: Check, findings: Sequence[Finding], baseline: Seen | BadBaseline | None, tolerance: int
-) -> tuple[Changes | None, tuple[Problem, ...]]:
-    if baseline is None:
+def _compared(check: Check, findings: Sequence[Finding], gate: Gate) -> tuple[Changes | None, tuple[Problem, ...]]:
+    if gate.baseline is None:
         return None, ()
     try:
-        if isinstance(baseline, BadBaseline):
-            raise baseline
-        return compare(baseline, seen_now(check, tuple(findings)), tolerance), ()
+        if isinstance(gate.baseline, BadBaseline):
+            raise gate.baseline
+        return compare(gate.baseline, seen_now(check, tuple(findings)), gate.tolerance), ()
     except BadBaseline as problem:
         return None, (Problem(problem.code, problem.message, problem.exit_code, hint=problem.hint),)

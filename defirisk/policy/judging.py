@@ -5,17 +5,17 @@ What could not be read, could not be priced, or differs from the contract's own 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from defirisk.errors import BadPolicy, DefiriskError, StaleRecording
-from defirisk.model import Failure, PositionStatus
+from defirisk.model import PositionStatus
 from defirisk.model import Warning as Notice
 from defirisk.policy.findings import FailOn, Finding, PolicyResult, Problem, Status
 from defirisk.policy.rules import RULES, Judged, Matter
-from defirisk.policy.terms import Clause, Policy, Wallet, Waiver
+from defirisk.policy.terms import Clause, Policy, Waiver, Wallet
 from defirisk.policy.waivers import waive
 from defirisk.report.check import Account, Check, differs
 from defirisk.report.figures import age
@@ -23,7 +23,6 @@ from defirisk.report.legs import unpriced_message
 from defirisk.report.sanitize import clean, symbol
 
 if TYPE_CHECKING:
-    from defirisk.policy.changes import Changes
     from defirisk.risk.engine import PositionAnalysis
 
 _MISMATCH: Final = "contract-mismatch"
@@ -37,30 +36,28 @@ class Terms:
     fail_on: FailOn = FailOn.BREACH
 
 
-def judge_policy(
-    policy: Policy, check: Check, terms: Terms, changes: Changes | None = None, problems: Sequence[Problem] = ()
-) -> PolicyResult:
+def judge_policy(policy: Policy, check: Check, terms: Terms) -> PolicyResult:
     """Judge a policy.
 
     Args:
         policy: whose wallets were read.
         check: what was found of them.
-        terms: the day, and what fails.
-        changes: what became of a baseline.
-        problems: what else went wrong in the run.
+        terms: the clock, and what fails.
+
+    Raises:
+        BadPolicy: two wallets of it turned out to be one.
     """
     today = datetime.fromtimestamp(terms.now, UTC).date()
     pairs = tuple(_paired(policy, check))
-    found = [finding for wallet, account in pairs for finding in _account(policy, wallet, account, check)]
+    found = [finding for wallet, account in pairs for finding in _account(policy, wallet, account, check.timestamp)]
     waivers, unknown = _resolved(policy, dict(_addresses(pairs)), check)
     waived = waive(found, waivers, today)
     return PolicyResult(
         file=policy.file,
         today=today,
         findings=waived.findings,
-        problems=(*problems, *_stale(policy, check, terms.now), *unknown, *waived.problems),
+        problems=(*_stale(policy, check, terms.now), *unknown, *waived.problems),
         warnings=(*waived.warnings, *_absent(pairs)),
-        changes=changes,
         fail_on=terms.fail_on,
     )
 
@@ -68,15 +65,11 @@ def judge_policy(
 def unread(policy: Policy, cause: DefiriskError, terms: Terms) -> PolicyResult:
     """The policy where nothing could be read at all: every check of it is an error."""
     today = datetime.fromtimestamp(terms.now, UTC).date()
-    found = [
-        _unread(policy, wallet, clause, wallet.address, None, cause.code, f"nothing could be read: {cause.message}")
-        for wallet in policy.wallets
-        for clause in wallet.clauses.values()
-    ]
+    said = f"nothing could be read: {cause.message}"
+    benches = [bench for wallet in policy.wallets for bench in _benches(policy, wallet, wallet.address)]
+    found = tuple(finding for bench in benches for finding in bench.unread(None, cause.code, said))
     problem = Problem(cause.code, cause.message, cause.exit_code, hint=cause.hint)
-    return PolicyResult(
-        policy.file, today, tuple(f for one in found for f in one), (problem,), fail_on=terms.fail_on
-    )
+    return PolicyResult(policy.file, today, found, (problem,), fail_on=terms.fail_on)
 
 
 # --- wallets and accounts -----------------------------------------------------------------------------------------
@@ -146,66 +139,69 @@ def _stale(policy: Policy, check: Check, now: int) -> Iterator[Problem]:
 # --- judging ------------------------------------------------------------------------------------------------------
 
 
-def _account(policy: Policy, wallet: Wallet, account: Account, check: Check) -> Iterator[Finding]:
-    for clause in wallet.clauses.values():
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """One rule of one wallet: ``address`` as findings name it, ``scenarios`` those in which the wallet is judged."""
+
+    wallet: Wallet
+    clause: Clause
+    address: str
+    scenarios: tuple[str, ...]
+
+    def unread(self, market: str | None, code: str, said: str) -> Iterator[Finding]:
+        """An error for each check that could not be made."""
+        for name in RULES[self.clause.rule].subjects(self.clause, self.scenarios):
+            yield self.finding(market, Judged(False, said, name, missing=code))
+
+    def empty(self) -> Iterator[Finding]:
+        """A wallet that holds nothing breaks no rule; once a rule, since there is no market to speak of."""
+        if RULES[self.clause.rule].subjects(self.clause, self.scenarios):
+            yield self.finding(None, Judged(False, "no position in the markets asked, nothing to judge"))
+
+    def position(self, analysis: PositionAnalysis, timestamp: int) -> Iterator[Finding]:
+        """The rule on one position."""
+        position, market = analysis.position, analysis.position.market.name
+        if position.status is PositionStatus.UNPRICED:
+            yield from self.unread(market, "unpriced", unpriced_message(position))
+            return
+        doubted = differs(position)
+        for judged in RULES[self.clause.rule].judge(self.clause, Matter(analysis, timestamp, self.scenarios)):
+            yield self.finding(market, _doubted(judged) if doubted and not judged.breached else judged)
+
+    def finding(self, market: str | None, judged: Judged) -> Finding:
+        """What was judged, with whose and where."""
+        return Finding(
+            wallet=self.address,
+            label=self.wallet.label,
+            market=clean(market) if market else None,
+            rule=self.clause.rule,
+            scenario=judged.scenario,
+            asset=judged.asset.address if judged.asset else None,
+            symbol=symbol(judged.asset) if judged.asset else None,
+            status=Status.ERROR if judged.missing else Status.BREACH if judged.breached else Status.OK,
+            measured=judged.measured,
+            limit=judged.limit,
+            text=clean(judged.text),
+            line=self.clause.line,
+            code=judged.missing,
+        )
+
+
+def _benches(policy: Policy, wallet: Wallet, address: str) -> list[_Bench]:
+    scenarios = policy.scenarios_for(wallet)
+    return [_Bench(wallet, clause, address, scenarios) for clause in wallet.clauses.values()]
+
+
+def _account(policy: Policy, wallet: Wallet, account: Account, timestamp: int) -> Iterator[Finding]:
+    for bench in _benches(policy, wallet, account.address):
         for analysis in account.positions:
-            yield from _position(policy, wallet, clause, account, analysis, check)
+            yield from bench.position(analysis, timestamp)
         for failure in account.failures:
-            yield from _failed(policy, wallet, clause, account, failure)
-        subjects = RULES[clause.rule].subjects(clause, policy.scenarios_for(wallet))
-        if subjects and not account.positions and not account.failures:
-            text = "no position in the markets asked, nothing to judge"
-            yield _finding(wallet, clause, account.address, None, Judged(False, text))
+            yield from bench.unread(failure.market, failure.code, f"could not be read: {failure.message}")
+        if not account.positions and not account.failures:
+            yield from bench.empty()
 
 
-def _position(
-    policy: Policy, wallet: Wallet, clause: Clause, account: Account, analysis: PositionAnalysis, check: Check
-) -> Iterator[Finding]:
-    market = analysis.position.market.name
-    if analysis.position.status is PositionStatus.UNPRICED:
-        said = unpriced_message(analysis.position)
-        yield from _unread(policy, wallet, clause, account.address, market, "unpriced", said)
-        return
-    matter = Matter(analysis, check.timestamp, policy.scenarios_for(wallet))
-    doubted = differs(analysis.position)
-    for judged in RULES[clause.rule].judge(clause, matter):
-        sure = replace(judged, missing=_MISMATCH, text=_doubt(judged.text)) if doubted and not judged.breached else judged
-        yield _finding(wallet, clause, account.address, market, sure)
-
-
-def _failed(
-    policy: Policy, wallet: Wallet, clause: Clause, account: Account, failure: Failure
-) -> Iterator[Finding]:
-    said = f"could not be read: {failure.message}"
-    yield from _unread(policy, wallet, clause, account.address, failure.market, failure.code, said)
-
-
-def _unread(
-    policy: Policy, wallet: Wallet, clause: Clause, address: str, market: str | None, code: str, said: str
-) -> list[Finding]:
-    """An error for each check that could not be made."""
-    subjects = RULES[clause.rule].subjects(clause, policy.scenarios_for(wallet))
-    return [_finding(wallet, clause, address, market, Judged(False, said, name, missing=code)) for name in subjects]
-
-
-def _doubt(text: str) -> str:
-    return f"{text}; but our figures differ from the contract's own, so this is not to be relied on"
-
-
-def _finding(wallet: Wallet, clause: Clause, address: str, market: str | None, judged: Judged) -> Finding:
-    status = Status.ERROR if judged.missing else Status.BREACH if judged.breached else Status.OK
-    return Finding(
-        wallet=address,
-        label=wallet.label,
-        market=clean(market) if market else None,
-        rule=clause.rule,
-        scenario=judged.scenario,
-        asset=judged.asset.address if judged.asset else None,
-        symbol=symbol(judged.asset) if judged.asset else None,
-        status=status,
-        measured=judged.measured,
-        limit=judged.limit,
-        text=clean(judged.text),
-        line=clause.line,
-        code=judged.missing,
-    )
+def _doubted(judged: Judged) -> Judged:
+    text = f"{judged.text}; but our figures differ from the contract's own, so this is not to be relied on"
+    return replace(judged, text=text, missing=judged.missing or _MISMATCH)

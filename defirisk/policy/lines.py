@@ -57,16 +57,17 @@ class _Scanner:
                 self._pair(table)
 
     def _header(self, *, array: bool) -> Path:
-        *outer, last = self._dotted()
+        line, (*outer, last) = self._line_here(), self._dotted()
         path: Path = ()
         for key in outer:
+            self.lines.setdefault((*path, key), line)
             path = self._newest((*path, key))
         path = (*path, last)
         if array:
-            self.lines.setdefault(path, self._line_here())
+            self.lines.setdefault(path, line)
             self._tables[path] = self._tables.get(path, 0) + 1
             path = (*path, self._tables[path] - 1)
-        self.lines[path] = self._line_here()
+        self.lines[path] = line
         self._take("]]" if array else "]")
         return path
 

@@ -22,8 +22,10 @@ _LARGEST_BASELINE: Final = 256 << 20
 
 
 def find_policy(start: Path) -> Path | None:
-    """The policy file for a folder: ``defirisk.toml`` or a ``pyproject.toml`` with ``[tool.defirisk]``, there or further
-    up to the root of the repository; outside a repository only there. ``None`` where there is none.
+    """The policy file for a folder: ``defirisk.toml``, or a ``pyproject.toml`` with ``[tool.defirisk]``.
+
+    It is looked for there and further up to the root of the repository; outside a repository only there. ``None``
+    where there is none.
 
     Raises:
         BadPolicy: a ``pyproject.toml`` that names the table and is not TOML.

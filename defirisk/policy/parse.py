@@ -1,4 +1,4 @@
-"""From the text of a policy file to a :class:`~defirisk.policy.terms.Policy`; whatever does not fit is said with its line.
+"""From the text of a policy file to a :class:`~defirisk.policy.terms.Policy`; what does not fit is said with its line.
 
 The only files read here are those that ``scenarios`` names.
 """
@@ -155,8 +155,9 @@ class _Parser:
 
     def _say_idle(self, wallet: Wallet, policy: Policy) -> None:
         if not wallet.clauses:
+            said = f"no rule is set for {wallet.name or 'any wallet'}"
             hint = f"set one under [policy]: {', '.join(RULES)}"
-            raise BadPolicy(f"no rule is set for {wallet.name or 'any wallet'}", file=policy.file, line=wallet.line, hint=hint)
+            raise BadPolicy(said, file=policy.file, line=wallet.line, hint=hint)
         names = " and ".join(wallet.clauses)
         raise BadPolicy(
             f"{names} would judge nothing of {wallet.name or 'any wallet'}",

@@ -8,7 +8,7 @@ from decimal import ROUND_FLOOR, Context, Decimal, localcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from defirisk.fixedpoint import WAD
-from defirisk.model import Outcome, Token, Unit
+from defirisk.model import Collateral, Debt, Outcome, Token, Unit
 from defirisk.policy.findings import Figure
 from defirisk.policy.terms import Clause, Limit
 from defirisk.policy.values import Place, duration, fixed, number, texts
@@ -91,7 +91,7 @@ class MinHealthFactor:
         """A number above 0 of at most 18 decimals, exactly."""
         wad = fixed(place, number(place, value, "a health factor", "1.2"), _WAD_PLACES)
         if not wad:
-            place.refuse("a minimum of 0 would hold for everyone", "below 1 anyone may liquidate: a minimum such as 1.2")
+            place.refuse("a minimum of 0 would hold for everyone", "below 1 anyone may liquidate; for example 1.2")
         return wad
 
     def subjects(self, clause: Clause, scenarios: Sequence[str]) -> tuple[str | None, ...]:  # noqa: ARG002 - as the rule has it
@@ -138,7 +138,7 @@ class Survives:
                 yield _left_out(name)
                 continue
             shown = "no debt" if outcome.health_factor is None else f"health factor {health(outcome.health_factor)}"
-            said = f"at {name} it would {'be liquidatable' if outcome.liquidatable else 'not be liquidatable'} ({shown})"
+            said = f"at {name} it would {'' if outcome.liquidatable else 'not '}be liquidatable ({shown})"
             measured = None if outcome.health_factor is None else Figure(outcome.health_factor, _WAD_PLACES)
             yield Judged(outcome.liquidatable, said, name, measured=measured, limit=least)
 
@@ -151,7 +151,7 @@ class MaxBadDebt:
 
     name: ClassVar[str] = "max_bad_debt"
     title: ClassVar[str] = "No scenario leaves more bad debt than a maximum"
-    help: ClassVar[str] = "After all liquidations that the rules allow, what stays unpaid to the lenders is within the limit."
+    help: ClassVar[str] = "After all liquidations that are allowed, what stays unpaid to the lenders is within a limit."
 
     def read(self, place: Place, value: Any) -> Limit:
         """A number from 0."""
@@ -188,7 +188,7 @@ class MaxOracleAge:
 
     name: ClassVar[str] = "max_oracle_age"
     title: ClassVar[str] = "No oracle price is older than a maximum"
-    help: ClassVar[str] = "A price that is no longer updated hides a fall. An oracle that does not tell its age must be waived."
+    help: ClassVar[str] = "A price that is not updated hides a fall. An oracle of unknown age needs a waiver."
 
     def read(self, place: Place, value: Any) -> Limit:
         """A time such as ``3h``; seconds."""
@@ -211,12 +211,13 @@ class MaxOracleAge:
     def _asset(self, token: Token, seconds: int | None, limit: Figure) -> Judged:
         name = symbol(token)
         if seconds is None:
-            return Judged(True, f"the oracle of {name} does not say when its price was updated", None, token, limit=limit)
+            text = f"the oracle of {name} does not say when its price was updated"
+            return Judged(True, text, None, token, limit=limit)
         if seconds < 0:
             text = f"the oracle of {name} dates its price {age(-seconds)} after the block: its age is not known"
             return Judged(True, text, None, token, limit=limit)
         old = seconds > limit.raw
-        text = f"the price of {name} is {age(seconds)} old, {'more' if old else 'not more'} than {age(limit.raw)}"
+        text = f"the price of {name} is {age(seconds)} old, {'more' if old else 'not more'} than {_whole(limit.raw)}"
         return Judged(old, text, None, token, Figure(seconds, unit="s"), limit)
 
 
@@ -238,6 +239,11 @@ def _unpaid(loss: int, most: int, unit: Unit) -> str:
     return f"{money(loss, unit)} of debt would stay unpaid, {allowed}"
 
 
+def _whole(seconds: int) -> str:
+    """A limit as people say it: ``3 h``, not ``3 h 0 min``."""
+    return age(seconds).removesuffix(" 0 min")
+
+
 def _base_units(limit: Decimal, unit: Unit) -> int:
     with localcontext(_EXACT):
         return int(limit.scaleb(unit.decimals).to_integral_value(rounding=ROUND_FLOOR))
@@ -248,5 +254,6 @@ def _priced(matter: Matter) -> dict[int, Token]:
     standing = matter.analysis.standing
     if standing is None:
         return {}
-    legs = [*(leg for leg in standing.collateral if leg.counts), *standing.debt]
+    counted = (leg for leg in standing.collateral if leg.counts)
+    legs: list[Collateral | Debt] = [*counted, *standing.debt]
     return {leg.slot: leg.token for leg in legs if leg.token.address != matter.unit.asset}

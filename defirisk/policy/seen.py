@@ -79,9 +79,7 @@ def _positions(analyses: Any) -> dict[str, SeenPosition]:
             health=one.standing.health_factor,
             liquidatable=one.standing.liquidatable,
             unit=one.position.market.unit,
-            outcomes={
-                clean(o.scenario): SeenOutcome(o.liquidatable, o.loss_value, o.liquidator) for o in one.outcomes
-            },
+            outcomes={clean(o.scenario): SeenOutcome(o.liquidatable, o.loss_value, o.liquidator) for o in one.outcomes},
         )
         for one in analyses
         if one.position.status is PositionStatus.OK and one.standing is not None

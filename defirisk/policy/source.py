@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from defirisk.chain.endpoints import chain_named
 from defirisk.errors import UnknownChain
 from defirisk.policy.terms import Source
 from defirisk.policy.values import Place, duration, integer, text
 
+T = TypeVar("T")
 SOURCE_KEYS: Final = ("chain", "block", "fixture", "rpc_env", "rpc", "max_age")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
@@ -27,16 +28,19 @@ def read_source(place: Place, document: Mapping[str, Any], folder: Path) -> Sour
             "an endpoint may hold a key and never stands in a file",
             'name a variable of the environment that holds it: rpc_env = "MY_RPC"; or set DEFIRISK_RPC_<CHAIN>',
         )
-    found = Source(
-        chain=_chain(place.at("chain"), document["chain"]) if "chain" in document else None,
-        block=integer(place.at("block"), document["block"], "a block number", "23000000") if "block" in document else None,
-        fixture=_fixture(place.at("fixture"), document["fixture"], folder) if "fixture" in document else None,
-        rpc_env=_variable(place.at("rpc_env"), document["rpc_env"]) if "rpc_env" in document else None,
-        max_age=duration(place.at("max_age"), document["max_age"], "7d") if "max_age" in document else None,
+    if "fixture" in document and "rpc_env" in document:
+        place.at("rpc_env").refuse("contradicts fixture", "a run reads a recording or an endpoint")
+
+    def taken(key: str, read: Callable[[Place, Any], T]) -> T | None:
+        return read(place.at(key), document[key]) if key in document else None
+
+    return Source(
+        chain=taken("chain", _chain),
+        block=taken("block", lambda at, value: integer(at, value, "a block number", "23000000")),
+        fixture=taken("fixture", lambda at, value: _fixture(at, value, folder)),
+        rpc_env=taken("rpc_env", _variable),
+        max_age=taken("max_age", lambda at, value: duration(at, value, "7d")),
     )
-    if found.fixture is not None and found.rpc_env is not None:
-        place.at("rpc_env").refuse("fixture and rpc_env contradict each other", "a run reads a recording or an endpoint")
-    return found
 
 
 def _chain(place: Place, value: Any) -> str:

@@ -41,10 +41,12 @@ class Wallet:
 class Waiver:
     """What may be breached for a time: a rule for a wallet; only in a ``market``, ``scenario`` or for an ``asset``.
 
-    ``wallet`` is the address as the wallet has it, ``expires`` the last day (UTC) on which it holds.
+    ``wallet`` is the address as the wallet has it, ``name`` what people call it, ``expires`` the last day (UTC) on
+    which it holds.
     """
 
     wallet: str
+    name: str
     rule: str
     reason: str
     expires: date

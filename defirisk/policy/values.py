@@ -1,4 +1,4 @@
-"""One value of a policy file at a time: taken as what it must be, or refused with its line, key and what it is. Pure."""
+"""One value of a policy file at a time: taken as what it must be, or refused with its line, key and what it is."""
 
 from __future__ import annotations
 
@@ -54,13 +54,17 @@ class Place:
                 said += f".{plain}" if said else plain
         return said
 
+    def refusal(self, problem: str, hint: str | None = None) -> BadPolicy:
+        """What is wrong here, to be raised."""
+        return BadPolicy(f"{self.key}: {problem}" if self.path else problem, file=self.file, line=self.line, hint=hint)
+
     def refuse(self, problem: str, hint: str | None = None) -> NoReturn:
         """Say that something is wrong here.
 
         Raises:
             BadPolicy: always.
         """
-        raise BadPolicy(f"{self.key}: {problem}" if self.path else problem, file=self.file, line=self.line, hint=hint)
+        raise self.refusal(problem, hint)
 
     def wanted(self, what: str, found: Any, hint: str | None = None) -> NoReturn:
         """Say what was expected and what was found.
@@ -80,7 +84,7 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}" if value else "an empty list"
     if isinstance(value, str):
-        return "a URL" if URL in value else f"the text {ascii(value if len(value) <= _SHOWN else value[:_SHOWN] + '...')}"
+        return "a URL" if URL in value else f"the text {value if len(value) <= _SHOWN else value[:_SHOWN] + '...'!a}"
     kind = "the time" if isinstance(value, datetime) else "the date" if isinstance(value, date) else "the number"
     return f"{kind} {str(value)[:_SHOWN]}"
 

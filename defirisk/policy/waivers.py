@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
@@ -11,7 +11,7 @@ from defirisk.errors import ExpiredWaiver
 from defirisk.model import Warning as Notice
 from defirisk.policy.findings import Finding, Problem, Status
 from defirisk.policy.rules import RULES
-from defirisk.policy.terms import Policy, Wallet, Waiver
+from defirisk.policy.terms import Policy, Waiver, Wallet
 from defirisk.policy.values import Place, choice, day, near, table, text
 
 _KEYS: Final = ("wallet", "rule", "reason", "expires", "market", "scenario", "asset")
@@ -51,11 +51,12 @@ def _waiver(place: Place, value: Any, policy: Policy) -> Waiver:
         place.at("rule").refuse(f"{rule} is not set for {wallet.name}", f"set are: {', '.join(wallet.clauses)}")
     return Waiver(
         wallet=wallet.address,
+        name=wallet.name,
         rule=rule,
         reason=text(place.at("reason"), entry["reason"], "a reason", "unwinding until month's end", urls=True),
         expires=day(place.at("expires"), entry["expires"], "2026-12-31"),
         market=text(place.at("market"), entry["market"], "a market", "aave-v3-ethereum") if "market" in entry else None,
-        scenario=_scenario(place.at("scenario"), entry["scenario"], policy, wallet, rule) if "scenario" in entry else None,
+        scenario=_scenario(place.at("scenario"), entry, policy, wallet, rule),
         asset=_asset(place.at("asset"), entry["asset"], rule) if "asset" in entry else None,
         line=place.line,
     )
@@ -67,11 +68,13 @@ def _wallet(place: Place, value: Any, wallets: Sequence[Wallet]) -> Wallet:
         if name == wallet.label or name.lower() == wallet.address.lower():
             return wallet
     known = [known for one in wallets for known in (one.label, one.address) if known]
-    place.refuse(f"no wallet is called {name!a}", near(name, known) if known else "the file names no wallet")
+    raise place.refusal(f"no wallet is called {name!a}", near(name, known) if known else "the file names no wallet")
 
 
-def _scenario(place: Place, value: Any, policy: Policy, wallet: Wallet, rule: str) -> str:
-    name = text(place, value, "a scenario", "-30%")
+def _scenario(place: Place, entry: Mapping[str, Any], policy: Policy, wallet: Wallet, rule: str) -> str | None:
+    if "scenario" not in entry:
+        return None
+    name = text(place, entry["scenario"], "a scenario", "-30%")
     judged = [s for s in RULES[rule].subjects(wallet.clauses[rule], policy.scenarios_for(wallet)) if s is not None]
     if not judged:
         place.refuse(f"{rule} is not judged by scenario", "leave the key out")
@@ -151,4 +154,4 @@ def _idle(waiver: Waiver) -> Notice:
 def said(waiver: Waiver) -> str:
     """What a waiver is of, in words."""
     narrowed = "".join(f" in {one}" for one in (waiver.market, waiver.scenario) if one)
-    return f"{waiver.rule} for {waiver.wallet}{narrowed}" + (f" of {waiver.asset}" if waiver.asset else "")
+    return f"{waiver.rule} for {waiver.name}{narrowed}" + (f" of {waiver.asset}" if waiver.asset else "")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from defirisk.policy.findings import PolicyResult
     from defirisk.risk.engine import PositionAnalysis
 
+DETAILED: Final = 10
+"""Under a policy no more accounts than these are shown in detail: a log is read by people."""
 STALE_BLOCK: Final = 60
 """A block older than this is warned of (seconds)."""
 
@@ -84,10 +86,11 @@ class Check:
 
     @property
     def accounts_of_interest(self) -> tuple[Account, ...]:
-        """The accounts to be shown in detail: all of them, or under a policy those that are not in order."""
+        """The accounts to be shown in detail: all of them, or under a policy the first that are not in order."""
         if self.policy is None:
             return self.accounts
-        return tuple(account for account in self.accounts if account.address in self.policy.wallets_of_interest)
+        wanted = self.policy.wallets_of_interest
+        return tuple(account for account in self.accounts if account.address in wanted)[:DETAILED]
 
     @property
     def refused(self) -> tuple[Notice, ...]:

@@ -16,18 +16,22 @@ SUMMARY_BYTES: Final = 1 << 20
 _CUT: Final = "\n**The rest is left out: a summary holds at most 1 MiB.**\n"
 
 
-def annotations(result: PolicyResult, file: str) -> Iterator[str]:
+Told = tuple[str, str, int | None]
+"""A title, a text, a line."""
+
+
+def commands(result: PolicyResult, file: str) -> Iterator[str]:
     """``::error file=...,line=...::...`` for problems, breaches and unread checks, ``::warning`` for the rest.
 
     Args:
         result: what became of the policy.
         file: the policy file, relative to the repository's root.
     """
-    errors = [("policy", problem_text(one), one.line) for one in result.problems]
+    errors: list[Told] = [("policy", problem_text(one), one.line) for one in result.problems]
     errors += [(finding.rule, sentence(finding), finding.line) for finding in urgent(result)]
     if result.changes is not None and result.fail_on.value in ("worse", "any"):
         errors += [("worse", clean(change.sentence), None) for change in result.changes.worse]
-    warnings = [(one.code, clean(one.text), None) for one in result.warnings]
+    warnings: list[Told] = [(one.code, clean(one.text), None) for one in result.warnings]
     warnings += [(f"{one.rule} waived", sentence(one), one.line) for one in result.of(Status.WAIVED)]
     for kind, told in (("error", errors), ("warning", warnings)):
         yield from (_command(kind, file, line, title, said) for title, said, line in told[:MOST_OF_A_KIND])
@@ -46,7 +50,8 @@ def fitting(summary: str, taken: int) -> str:
     room = SUMMARY_BYTES - taken
     if len(summary.encode()) <= room:
         return summary
-    kept, room = [], room - len(_CUT.encode())
+    kept: list[str] = []
+    room -= len(_CUT.encode())
     for line in summary.splitlines(keepends=True):
         room -= len(line.encode())
         if room < 0:

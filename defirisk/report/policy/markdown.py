@@ -56,7 +56,8 @@ def _said(finding: Finding) -> str:
 
 def _changes(changes: Changes) -> Iterator[str]:
     yield f"\n#### {escaped(changes.headline)}"
-    for title, found in (("Worse", changes.worse), ("Better", changes.better), ("New", changes.new), ("Gone", changes.gone)):
+    named = {"Worse": changes.worse, "Better": changes.better, "New": changes.new, "Gone": changes.gone}
+    for title, found in named.items():
         if found:
             yield from _table(f"{title} ({len(found)})", ("Wallet", "Market", "What"), [_change(one) for one in found])
     for note in changes.notes:

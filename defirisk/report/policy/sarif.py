@@ -77,7 +77,8 @@ def _properties(finding: Finding) -> Json:
     figures = {"measured": finding.measured, "limit": finding.limit}
     texts = {"wallet": finding.wallet, "market": finding.market, "scenario": finding.scenario, "asset": finding.asset}
     told = {name: clean(text) for name, text in texts.items() if text is not None}
-    return {"status": finding.status.value, **told, **{name: str(one) for name, one in figures.items() if one is not None}}
+    told |= {name: str(figure) for name, figure in figures.items() if figure is not None}
+    return {"status": finding.status.value, **told}
 
 
 def _fingerprint(finding: Finding) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 from defirisk.policy.changes import Changes
 from defirisk.policy.findings import Finding, PolicyResult, Status, worst
 from defirisk.report.policy.lines import by_rule, by_wallet, problem_text, sentence
-from defirisk.report.sanitize import clean
+from defirisk.report.sanitize import clean, short_address
 from defirisk.report.table.style import HEADING, Severity, columns, marked
 
 _SEVERITY: Final = {
@@ -51,7 +51,8 @@ def _wallet(findings: Sequence[Finding]) -> tuple[Text | str, ...]:
     mark = Text(_SEVERITY[status].mark, style=_SEVERITY[status].style)
     verdicts = {rule: worst(of_rule) for rule, of_rule in by_rule(findings).items()}
     told = [f"{rule} {_WORDS[verdict]}" for rule, verdict in verdicts.items() if verdict is not Status.OK]
-    return mark, clean(findings[0].name, _LONGEST_NAME), str(len(findings)), ", ".join(told) or "all ok"
+    name = clean(findings[0].label or short_address(findings[0].wallet), _LONGEST_NAME)
+    return mark, name, str(len(findings)), ", ".join(told) or "all ok"
 
 
 def _changes(changes: Changes) -> Iterator[RenderableType]:

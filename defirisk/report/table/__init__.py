@@ -57,7 +57,8 @@ def _check(check: Check) -> Iterator[RenderableType]:
         yield Group(*_account(account, check))
     if len(shown) < len(check.accounts):
         yield Text("")
-        yield paragraph(f"{len(check.accounts) - len(shown)} wallets in order are not shown further: see --format json.")
+        rest = len(check.accounts) - len(shown)
+        yield paragraph(f"Not shown in detail: {rest} more wallet{'' if rest == 1 else 's'}. --format json has all.")
     yield from families(p for account in shown for p in account.positions)
 
 
