@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from defirisk.api import (
-        audit,
-        audit_async,
         check,
         check_async,
         check_chains,
@@ -28,15 +26,15 @@ if TYPE_CHECKING:
         record,
         record_async,
     )
+    from defirisk.auditing.api import audit, audit_async
     from defirisk.auditing.result import AuditResult
     from defirisk.errors import DefiriskError, InputError, ReadError
     from defirisk.model import Move, Scenario
+    from defirisk.policy.api import check_policy, check_policy_async
     from defirisk.result import CheckResult, CheckSetResult
 
 _HOMES: Final = {
     "defirisk.api": (
-        "audit",
-        "audit_async",
         "check",
         "check_async",
         "check_chains",
@@ -47,9 +45,11 @@ _HOMES: Final = {
         "record",
         "record_async",
     ),
+    "defirisk.auditing.api": ("audit", "audit_async"),
     "defirisk.auditing.result": ("AuditResult",),
     "defirisk.errors": ("DefiriskError", "InputError", "ReadError"),
     "defirisk.model": ("Move", "Scenario"),
+    "defirisk.policy.api": ("check_policy", "check_policy_async"),
     "defirisk.result": ("CheckResult", "CheckSetResult"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
@@ -69,6 +69,8 @@ __all__ = [
     "check_async",
     "check_chains",
     "check_chains_async",
+    "check_policy",
+    "check_policy_async",
     "demo",
     "load_fixture",
     "markets",

@@ -6,16 +6,14 @@ market's unit, ratios wad (1e18); results convert themselves to JSON and to pand
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from defirisk.auditing.ask import Ask
-from defirisk.errors import InvalidAddress
+from defirisk.calling import Texts
+from defirisk.calling import texts as _texts
+from defirisk.calling import wait as _wait
+from defirisk.calling import where as _where
 from defirisk.judging import Terms
 from defirisk.model import Scenario
 from defirisk.risk.scenario_files import load_scenarios, parse_drops, parse_shocks
@@ -24,13 +22,10 @@ from defirisk.run import record as record_run
 from defirisk.sources import ALL, Recording, Where, demo_recording
 
 if TYPE_CHECKING:
-    from defirisk.auditing.result import AuditResult
     from defirisk.chain.recording import ReplayChain
     from defirisk.protocols.interface import Deployment
     from defirisk.result import CheckResult, CheckSetResult
 
-T = TypeVar("T")
-Texts = str | Iterable[str]
 Scenarios = Scenario | str | Iterable[Scenario | str]
 DEFAULT_DROPS: Final = "10,20,30,40,50"
 """The falls, in percent, that are looked at where no scenario is asked for."""
@@ -177,125 +172,6 @@ async def check_chains_async(
     )
 
 
-def audit(
-    wallets: str | Path | Iterable[str],
-    output: str | Path | None = None,
-    outcomes: str | Path | None = None,
-    *,
-    rpc: Texts = (),
-    chain: str | None = None,
-    block: int | None = None,
-    fixture: Recording | None = None,
-    markets: Texts = (),
-    scenarios: Scenarios | None = None,
-    liquidator: str = "largest",
-    families: Mapping[str, str] | None = None,
-    thresholds: bool = True,
-    strict: bool = False,
-    top: int = 0,
-    top_output: str | Path | None = None,
-    resume: bool = False,
-    engine: str = "auto",
-    chunk: int = 2000,
-    progress: ProgressHook | None = None,
-) -> AuditResult:
-    """Audit many wallets at one block: two tables and a summary; an interrupted run goes on with ``resume``.
-
-    Args:
-        wallets: the list's path (CSV, JSON lines, Parquet, one address a line), or the addresses themselves.
-        output: table of positions, one row a (wallet, market), by its ending Parquet, CSV or JSON lines.
-        outcomes: table of outcomes, one row a (position, scenario).
-        rpc: as in :func:`check`; so are the other arguments that it has too.
-        chain: a chain's name.
-        block: the block's number.
-        fixture: a recording.
-        markets: the markets.
-        scenarios: the scenarios.
-        liquidator: the order of liquidations.
-        families: asset to family.
-        thresholds: whether to look for the nearest liquidation.
-        strict: take a malformed or doubled wallet, and any fallback while reading, for an error.
-        top: how many of the worst positions (of each unit of account) are replayed in full.
-        top_output: where to; default: ``output`` with ``.top.json`` behind it.
-        resume: go on with an interrupted run of the same output, list and options, at its block.
-        engine: ``auto``, ``exact`` or ``fast``.
-        chunk: wallets that are read, judged and saved at a time.
-        progress: called with what is being done, how much is done, how much there is.
-
-    Returns:
-        The summary; what could not be read is counted and named in it, and is ``failed`` in the table.
-
-    Raises:
-        InputError: what was asked for makes no sense: the list, an option, another run's state.
-        ReadError: the chain could not be read at all, or the pinned block is gone.
-    """
-    return _wait(
-        audit_async(
-            wallets,
-            output,
-            outcomes,
-            rpc=rpc,
-            chain=chain,
-            block=block,
-            fixture=fixture,
-            markets=markets,
-            scenarios=scenarios,
-            liquidator=liquidator,
-            families=families,
-            thresholds=thresholds,
-            strict=strict,
-            top=top,
-            top_output=top_output,
-            resume=resume,
-            engine=engine,
-            chunk=chunk,
-            progress=progress,
-        )
-    )
-
-
-async def audit_async(
-    wallets: str | Path | Iterable[str],
-    output: str | Path | None = None,
-    outcomes: str | Path | None = None,
-    *,
-    rpc: Texts = (),
-    chain: str | None = None,
-    block: int | None = None,
-    fixture: Recording | None = None,
-    markets: Texts = (),
-    scenarios: Scenarios | None = None,
-    liquidator: str = "largest",
-    families: Mapping[str, str] | None = None,
-    thresholds: bool = True,
-    strict: bool = False,
-    top: int = 0,
-    top_output: str | Path | None = None,
-    resume: bool = False,
-    engine: str = "auto",
-    chunk: int = 2000,
-    progress: ProgressHook | None = None,
-) -> AuditResult:
-    """As :func:`audit`, to be awaited."""
-    from defirisk.auditing.pipeline import run  # noqa: PLC0415 - only to audit
-
-    with _listed(wallets) as source:
-        ask = Ask(
-            source=source,
-            where=_where(rpc, chain, block, fixture, markets),
-            terms=_terms(scenarios, families, liquidator, thresholds),
-            output=_path(output),
-            outcomes=_path(outcomes),
-            top=top,
-            top_output=_path(top_output),
-            resume=resume,
-            strict=strict,
-            engine=engine,
-            chunk=chunk,
-        )
-        return await run(ask, progress=progress)
-
-
 def demo(
     *,
     markets: Texts = (),
@@ -421,42 +297,3 @@ def _scenarios(one: Scenario | str) -> tuple[Scenario, ...]:
 
 def _terms(scenarios: Scenarios | None, families: Mapping[str, str] | None, liquidator: str, thresholds: bool) -> Terms:
     return Terms(scenarios_of(scenarios), dict(families or {}), liquidator, thresholds)
-
-
-def _where(rpc: Texts, chain: str | None, block: int | None, fixture: Recording | None, markets: Texts) -> Where:
-    chains = () if chain is None else (chain,)
-    return Where(rpc=_texts(rpc), chains=chains, block=block, fixture=fixture, markets=_texts(markets))
-
-
-@contextmanager
-def _listed(wallets: str | Path | Iterable[str]) -> Iterator[str]:
-    """A list as a file: the one that was named, or one made of the addresses."""
-    if isinstance(wallets, str | Path):
-        yield str(wallets)
-        return
-    with TemporaryDirectory(prefix="defirisk-list-") as folder:
-        path = Path(folder, "wallets.txt")
-        path.write_text("".join(f"{text.splitlines()[0] if text else '-'}\n" for text in _texts(wallets)))
-        yield str(path)
-
-
-def _path(given: str | Path | None) -> Path | None:
-    return None if given is None else Path(given)
-
-
-def _texts(given: Texts) -> tuple[str, ...]:
-    """One text or several."""
-    texts = (given,) if isinstance(given, str) else tuple(given)
-    if not all(isinstance(text, str) for text in texts):
-        raise InvalidAddress("addresses, endpoints and names are given as text")
-    return texts
-
-
-def _wait(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; beside a running event loop, in a thread of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, work).result()
