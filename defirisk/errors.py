@@ -10,6 +10,9 @@
     |  |- WrongChain                       an endpoint or recording of another chain than --chain
     |  |- BadMove                          a price move that cannot be, such as a fall over 100 %
     |  |- BadFile                          a scenario or policy file that does not parse
+    |  |- BadParameter                     a what-if that names no parameter, or a value that it cannot have
+    |  |- ChangeRefused                    a what-if that the contract would refuse
+    |  |- NotChangeable                    a what-if in a market whose rule family knows no changes
     |  `- UnwritableOutput
     `- ReadError (exit code 3)             the chain or a recording could not be read in full
        |- EndpointUnreachable, EndpointRefused, StateUnavailable
@@ -142,6 +145,24 @@ class BadFile(InputError):
     """A scenario or policy file that does not parse or does not fit its shape."""
 
     code = "bad-file"
+
+
+class BadParameter(InputError):
+    """A what-if that names no parameter of its protocol, or a value that the protocol cannot keep."""
+
+    code = "bad-parameter"
+
+
+class ChangeRefused(InputError):
+    """A what-if that the contract would refuse: the act is left out."""
+
+    code = "change-refused"
+
+
+class NotChangeable(InputError):
+    """A what-if in a market whose rule family knows nothing of changes."""
+
+    code = "not-changeable"
 
 
 class UnwritableOutput(InputError):

@@ -22,7 +22,7 @@ from defirisk.errors import (
 from defirisk.model import AccountReading, Failure, Position, Snapshot
 from defirisk.model import Warning as Notice
 from defirisk.protocols import registry
-from defirisk.protocols.interface import Deployment, MarketReading
+from defirisk.protocols.interface import Deployment, ListingReader, MarketReading
 
 _CHAIN_IS_GONE: Final = (EndpointUnreachable, EndpointRefused, BlockUnavailable, StateUnavailable)
 Outcome = MarketReading | DefiriskError
@@ -41,9 +41,12 @@ def early_calls(deployments: Sequence[Deployment]) -> list[Call]:
     return list(dict.fromkeys(call for calls in early for call in calls))
 
 
-async def read_snapshot(chain: Chain, deployments: Sequence[Deployment], wallets: Sequence[str]) -> Snapshot:
+async def read_snapshot(
+    chain: Chain, deployments: Sequence[Deployment], wallets: Sequence[str], *, listing: bool = False
+) -> Snapshot:
     """Read these wallets (EIP-55) in these markets at the chain's pinned block.
 
+    ``listing`` asks for all that the markets list too, where their readers can: what a what-if needs.
     A market that cannot be read is a failure of every account, a wallet that cannot be read in one only its own.
 
     Raises:
@@ -52,7 +55,7 @@ async def read_snapshot(chain: Chain, deployments: Sequence[Deployment], wallets
 
     """
     unique = list(dict.fromkeys(wallets))
-    outcomes, kinds = await _meet(chain, deployments, unique)
+    outcomes, kinds = await _meet(chain, deployments, unique, listing=listing)
     _raise_what_concerns_all(deployments, outcomes)
     return Snapshot(
         chain_id=chain.chain_id,
@@ -73,13 +76,22 @@ async def read_snapshot(chain: Chain, deployments: Sequence[Deployment], wallets
 
 
 async def _meet(
-    chain: Chain, deployments: Sequence[Deployment], wallets: Sequence[str]
+    chain: Chain, deployments: Sequence[Deployment], wallets: Sequence[str], *, listing: bool
 ) -> tuple[list[Outcome], dict[str, Kind]]:
     meeting = Rendezvous(chain)
-    readings = [registry.family(one.protocol).reader.read(meeting, one, wallets) for one in deployments]
+    readings = [_reading(meeting, one, wallets, listing=listing) for one in deployments]
     parties: list[Coroutine[Any, Any, Any]] = [*readings, _look_at(meeting, deployments, wallets)]
     *outcomes, kinds = await meeting.gather(parties)
     return outcomes, dict.fromkeys(wallets, kinds) if isinstance(kinds, DefiriskError) else kinds
+
+
+def _reading(
+    chain: Chain, deployment: Deployment, wallets: Sequence[str], *, listing: bool
+) -> Coroutine[Any, Any, MarketReading]:
+    reader = registry.family(deployment.protocol).reader
+    if listing and isinstance(reader, ListingReader):
+        return reader.read_listing(chain, deployment, wallets)
+    return reader.read(chain, deployment, wallets)
 
 
 async def _look_at(chain: Chain, deployments: Sequence[Deployment], wallets: Sequence[str]) -> dict[str, Kind]:

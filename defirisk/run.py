@@ -52,7 +52,8 @@ async def check_one(
 ) -> CheckResult:
     """Check wallets on one chain. Errors: see :func:`defirisk.check`."""
     chain_name = _one_chain(where)
-    found = await _read(addresses, where, chain_name, strict=strict, progress=progress)
+    listing = terms.what_if.asks
+    found = await _read(addresses, where, chain_name, strict=strict, listing=listing, progress=progress)
     (accounts,) = judge([found.snapshot], terms, found.markets, _judging(progress))
     return _result(found, accounts, labels or {})
 
@@ -69,7 +70,10 @@ async def check_many(
     wanted = [(name, markets_on(where, name)) for name in where.chain_names()]
     wanted = [(name, one) for name, one in wanted if one.markets or not where.markets]
     wallets = await _resolved_once(addresses, [name for name, _ in wanted])
-    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False)) for name, one in wanted)
+    listing = terms.what_if.asks
+    reads = (
+        _attempt(name, _read(wallets, one, name, strict=strict, only=False, listing=listing)) for name, one in wanted
+    )
     outcomes = await asyncio.gather(*reads)
     found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
     markets = [market for one in found for market in one.markets]
@@ -104,6 +108,7 @@ async def _read(
     *,
     strict: bool,
     only: bool = True,
+    listing: bool = False,
     progress: ProgressHook | None = None,
 ) -> Found:
     if not addresses and where.fixture is None:
@@ -115,7 +120,7 @@ async def _read(
         deployments = deployments_for(where, chain)
         unique = _unique(wallets.values())
         _tell(progress, f"reading {len(deployments)} market(s) for {len(unique)} wallet(s)")
-        snapshot = await read_snapshot(chain, deployments, unique)
+        snapshot = await read_snapshot(chain, deployments, unique, listing=listing)
         await _verify(chain, budget=_ROUND_TRIPS)
         _refuse_fallbacks(snapshot, strict=strict)
     names = {address: text for text, address in wallets.items() if _is_name(text)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from defirisk.errors import UnknownLiquidator
 from defirisk.model import Outcome, Position, Scenario, Standing, Threshold, Verdict
@@ -18,6 +18,9 @@ from defirisk.risk.scenarios import moved_prices
 from defirisk.risk.thresholds import searching, thresholds_of
 from defirisk.risk.verdict import unpriced_verdict, verdict_of
 
+if TYPE_CHECKING:
+    from defirisk.whatif.outcome import Comparison
+
 TODAY: Final = "today"
 
 
@@ -27,7 +30,8 @@ class PositionAnalysis:
 
     ``standing`` is ``None`` where it is unpriced, and then there are no thresholds and no outcomes. ``families`` are
     by price slot. ``thresholds`` are empty where they were not asked for. ``outcomes`` are in the scenarios' order.
-    ``position`` carries what the analysis has to warn of beside what the reader had.
+    ``position`` carries what the analysis has to warn of beside what the reader had. ``what_if`` is what was changed
+    and asked of it beside, ``None`` where nothing was.
     """
 
     position: Position
@@ -36,6 +40,7 @@ class PositionAnalysis:
     thresholds: tuple[Threshold, ...]
     verdict: Verdict
     outcomes: tuple[Outcome, ...]
+    what_if: Comparison | None = None
 
 
 def analyse(

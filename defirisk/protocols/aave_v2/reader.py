@@ -17,6 +17,7 @@ from defirisk.protocols.aave_v2 import reader_reserves as reserves
 from defirisk.protocols.aave_v2.revisions import V2
 from defirisk.protocols.aave_v2.rules import RULES
 from defirisk.protocols.aave_v3.reader import Book, Owners, attempt, conclude
+from defirisk.protocols.aave_v3.reader_listing import listing_calls
 from defirisk.protocols.aave_v3.reader_market import ABI as V3_ABI
 from defirisk.protocols.aave_v3.reader_market import Listing, Site, hinted_site, is_at
 from defirisk.protocols.aave_v3.reader_owners import Owner, balance_calls, read_account
@@ -40,6 +41,15 @@ class AaveV2Reader:
             NotAMarket: the entry is no LendingPoolAddressesProvider.
 
         """
+        return await self._read(chain, deployment, wallets, in_full=False)
+
+    async def read_listing(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+        """As :meth:`read`, and what acts are limited by (:class:`defirisk.protocols.interface.ListingReader`)."""
+        return await self._read(chain, deployment, wallets, in_full=True)
+
+    async def _read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], *, in_full: bool
+    ) -> MarketReading:
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = market.read_site(answers, deployment.entry)
@@ -49,8 +59,9 @@ class AaveV2Reader:
         owners = [attempt(_read_owner, answers, site, one) for one in wallets]
         await answers.ask(_third_calls(answers, site, listing, owners, ahead=ahead))
         book = _read_book(answers, site, listing)
-        await answers.ask(_balance_calls(book.listed, owners))
-        return conclude(answers, deployment, book, owners, {})
+        more = listing_calls(site, book.listed) if in_full else ()
+        await answers.ask([*_balance_calls(book.listed, owners), *more])
+        return conclude(answers, deployment, book, owners, {}, in_full=in_full)
 
 
 # --- stages: asking again what is known costs nothing -------------------------------------------------------------

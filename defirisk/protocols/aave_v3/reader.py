@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeVar
 
 from defirisk.chain.abi import checksum
@@ -17,11 +17,13 @@ from defirisk.chain.answers import Answers
 from defirisk.chain.calls import Call, Chain
 from defirisk.errors import DefiriskError
 from defirisk.model import Market, Position
+from defirisk.protocols.aave_v3 import reader_listing as listings
 from defirisk.protocols.aave_v3 import reader_market as market
 from defirisk.protocols.aave_v3 import reader_owners as ownership
 from defirisk.protocols.aave_v3 import reader_positions as positions
 from defirisk.protocols.aave_v3 import reader_reserves as reserves
 from defirisk.protocols.aave_v3 import reader_umbrella as umbrella
+from defirisk.protocols.aave_v3.listing import Listing as Offers
 from defirisk.protocols.aave_v3.reader_market import Listing, Site
 from defirisk.protocols.aave_v3.reader_owners import Entered, Owner
 from defirisk.protocols.aave_v3.reader_positions import Draft
@@ -66,6 +68,15 @@ class AaveV3Reader:
             NotAMarket: the entry is no PoolAddressesProvider.
 
         """
+        return await self._read(chain, deployment, wallets, in_full=False)
+
+    async def read_listing(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+        """As :meth:`read`, and what acts are limited by (:class:`defirisk.protocols.interface.ListingReader`)."""
+        return await self._read(chain, deployment, wallets, in_full=True)
+
+    async def _read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], *, in_full: bool
+    ) -> MarketReading:
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = market.read_site(answers, deployment.entry)
@@ -84,8 +95,9 @@ class AaveV3Reader:
         await answers.ask(asks)
         book = _read_book(answers, site, listing, cover)
         emodes = _read_emodes(answers, book, owners)
-        await answers.ask([*_balance_calls(answers, book, owners), *_key_calls(book, emodes)])
-        return conclude(answers, deployment, book, owners, emodes)
+        more = listings.listing_calls(site, book.listed) if in_full else ()
+        await answers.ask([*_balance_calls(answers, book, owners), *_key_calls(book, emodes), *more])
+        return conclude(answers, deployment, book, owners, emodes, in_full=in_full)
 
 
 # --- stages -------------------------------------------------------------------------------------------------------
@@ -148,8 +160,13 @@ def _price_sources(emodes: Emodes) -> set[str]:
 # --- conclusion ---------------------------------------------------------------------------------------------------
 
 
-def conclude(answers: Answers, deployment: Deployment, book: Book, owners: Owners, emodes: Emodes) -> MarketReading:
-    """Put together what was read of a market and its owners, by the rules that reproduce most of them."""
+def conclude(
+    answers: Answers, deployment: Deployment, book: Book, owners: Owners, emodes: Emodes, *, in_full: bool = False
+) -> MarketReading:
+    """Put together what was read of a market and its owners, by the rules that reproduce most of them.
+
+    ``in_full`` where what acts are limited by was asked too.
+    """
     read = _gather(answers, book, emodes)
     drafts = [_draft(answers, read, owner, book.rules[0]) for owner in owners]
     rules = positions.settle_rules(book.rules, [draft for draft in drafts if isinstance(draft, Draft)])
@@ -161,8 +178,9 @@ def conclude(answers: Answers, deployment: Deployment, book: Book, owners: Owner
         entry=checksum(deployment.entry),
         unit=market.unit_of(book.listing, reserves.read_symbols(answers, book.listing)),
     )
+    listing = listings.read_listing(answers, book.site, book.listed, rules, in_full=in_full)
     return MarketReading(
-        positions=tuple(_finish(draft, place, rules, book.choice) for draft in drafts),
+        positions=tuple(_listed(_finish(draft, place, rules, book.choice), listing) for draft in drafts),
         rules=rules.name,
         assets=tuple(listed.reserve.token for listed in book.listed),
     )
@@ -196,3 +214,7 @@ def _finish(
     if not isinstance(draft, Draft):
         return draft
     return attempt(positions.finish_position, draft, place, rules, choice.doubt)
+
+
+def _listed(found: Position | DefiriskError | None, listing: Offers) -> Position | DefiriskError | None:
+    return replace(found, listing=listing) if isinstance(found, Position) else found

@@ -12,7 +12,7 @@ everything stored has been read, and touch nothing but each market's own interes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, ParamSpec, TypeVar
 
 from defirisk.chain.abi import checksum, decode_symbol
@@ -25,8 +25,9 @@ from defirisk.protocols.compound_v2 import reader_accounts as accounts
 from defirisk.protocols.compound_v2 import reader_comptroller as comptrollers
 from defirisk.protocols.compound_v2 import reader_markets as markets
 from defirisk.protocols.compound_v2 import reader_positions as positions
-from defirisk.protocols.compound_v2.reader_accounts import Account, Snapshot
+from defirisk.protocols.compound_v2.reader_accounts import Account, Snapshot, used_markets
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, Comptroller
+from defirisk.protocols.compound_v2.reader_listing import limit_calls, read_listing
 from defirisk.protocols.compound_v2.reader_markets import Listed
 from defirisk.protocols.compound_v2.rules import ORIGINAL, SECONDS, VENUS, CompoundV2Rules
 from defirisk.protocols.compound_v2.state import UNIT_DECIMALS
@@ -61,6 +62,17 @@ class CompoundV2Reader:
             NotAMarket: the entry is no Comptroller.
 
         """
+        return await self._read(chain, deployment, wallets, in_full=False)
+
+    async def read_listing(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+        """As :meth:`read`, with every market that the Comptroller lists, and what acts are limited by
+        (:class:`defirisk.protocols.interface.ListingReader`).
+        """
+        return await self._read(chain, deployment, wallets, in_full=True)
+
+    async def _read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], *, in_full: bool
+    ) -> MarketReading:
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = comptrollers.read_comptroller(answers, deployment.entry)
@@ -69,15 +81,18 @@ class CompoundV2Reader:
         owners = [_read_owner(answers, site, wallet) for wallet in wallets]
         _warn_of_broken(chain, owners)
         used = _used(owners)
+        if used and in_full:
+            used = list(dict.fromkeys([*site.markets, *used]))
         if used:
-            await answers.ask(_market_calls(site, owners, used))
+            await answers.ask(_market_calls(site, owners, used, in_full=in_full))
             _read_extra(answers, owners)
             listed = {market: _attempt(markets.read_market, answers, site, market) for market in used}
             await answers.ask(_last_calls(answers, site, owners, listed))
         else:
             listed = {}
         book = _book(answers, deployment, site, rules, listed)
-        return MarketReading(tuple(_position(answers, book, owner) for owner in owners), rules.name)
+        found = (_position(answers, book, owner, in_full=in_full) for owner in owners)
+        return MarketReading(tuple(found), rules.name)
 
 
 def _attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | DefiriskError:
@@ -146,11 +161,14 @@ def _used(owners: Iterable[Owner]) -> list[str]:
 # --- markets ------------------------------------------------------------------------------------------------------
 
 
-def _market_calls(site: Comptroller, owners: Iterable[Owner], used: Iterable[str]) -> Iterator[Call]:
+def _market_calls(
+    site: Comptroller, owners: Iterable[Owner], used: Sequence[str], *, in_full: bool
+) -> Iterator[Call]:
     for market in used:
         yield from markets.market_calls(site, market)
+        yield from limit_calls(site, market) if in_full else ()
     for account, owner in _active(owners):
-        yield from positions.owner_calls(site, account, owner.held)
+        yield from positions.owner_calls(site, account, used if in_full else used_markets(account, owner.held))
         for market in account.entered:
             yield accounts.snapshot_call(market, account.address)
 
@@ -212,10 +230,16 @@ def _vai_address(answers: Answers, site: Comptroller) -> str | None:
     return None if site.vai is None else answers.probe(ABI["getVAIAddress"], site.vai)
 
 
-def _position(answers: Answers, book: positions.Book, owner: Owner) -> Position | DefiriskError | None:
+def _position(
+    answers: Answers, book: positions.Book, owner: Owner, *, in_full: bool
+) -> Position | DefiriskError | None:
     account = owner.account
     if isinstance(account, DefiriskError):
         return account
     if accounts.is_empty(account, owner.held):
         return None
-    return _attempt(positions.read_position, answers, book, account, owner.held)
+    found = _attempt(positions.read_position, answers, book, account, owner.held)
+    if not isinstance(found, Position):
+        return found
+    used = used_markets(account, owner.held)
+    return replace(found, listing=read_listing(answers, book, account, used, in_full=in_full))
