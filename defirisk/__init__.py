@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from defirisk.errors import DefiriskError, InputError, ReadError
     from defirisk.model import Move, Scenario
+    from defirisk.policy.api import check_policy, check_policy_async
     from defirisk.result import CheckResult, CheckSetResult
 
 _HOMES: Final = {
@@ -44,6 +45,7 @@ _HOMES: Final = {
     ),
     "defirisk.errors": ("DefiriskError", "InputError", "ReadError"),
     "defirisk.model": ("Move", "Scenario"),
+    "defirisk.policy.api": ("check_policy", "check_policy_async"),
     "defirisk.result": ("CheckResult", "CheckSetResult"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
@@ -60,6 +62,8 @@ __all__ = [
     "check_async",
     "check_chains",
     "check_chains_async",
+    "check_policy",
+    "check_policy_async",
     "demo",
     "load_fixture",
     "markets",

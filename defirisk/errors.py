@@ -4,12 +4,15 @@
     |- InputError (exit code 2)            what the user asked for makes no sense
     |  |- InvalidAddress                   not an address, or a wrong checksum
     |  |- NameNotFound                     an ENS name that resolves to nothing
-    |  |- UnknownChain, UnknownMarket, UnknownAsset, UnknownScenario, UnknownLiquidator
+    |  |- UnknownChain, UnknownMarket, UnknownAsset, UnknownScenario, UnknownLiquidator, UnknownEngine
     |  |- NotAMarket                       a contract that is not what --market says it is
     |  |  `- NotDeployed                   nothing answers there at that block
     |  |- WrongChain                       an endpoint or recording of another chain than --chain
     |  |- BadMove                          a price move that cannot be, such as a fall over 100 %
     |  |- BadFile                          a scenario or policy file that does not parse
+    |  |  `- BadPolicy                     a policy file that does, and does not have the shape or contradicts itself
+    |  |- ExpiredWaiver                    a waiver in a policy file whose last day is over
+    |  |- BadBaseline                      an earlier result that this one cannot be compared with
     |  |- BadParameter                     a what-if that names no parameter, or a value that it cannot have
     |  |- ChangeRefused                    a what-if that the contract would refuse
     |  |- NotChangeable                    a what-if in a market whose rule family knows no changes
@@ -23,6 +26,7 @@
        |- UnsupportedRules                 a protocol revision that we have no rules for
        |- FixtureError                     a recording that cannot be used
        |  |- DigestMismatch                edited after it was recorded
+       |  |- StaleRecording                older than a policy's max_age
        |  `- MissingCall                   a call that the recording does not hold
        |- ContractMismatch                 our figure differs from the contract's where that is fatal
        |  `- NonstandardDebtToken          a debt token that does not count as its family does
@@ -112,6 +116,12 @@ class UnknownLiquidator(InputError):
     code = "unknown-liquidator"
 
 
+class UnknownEngine(InputError):
+    """A replay engine that does not exist, or that cannot be had here."""
+
+    code = "unknown-engine"
+
+
 class NotAMarket(InputError):
     """A contract that does not answer as the protocol named in ``--market PROTOCOL@0x...`` would."""
 
@@ -163,6 +173,30 @@ class NotChangeable(InputError):
     """A what-if in a market whose rule family knows nothing of changes."""
 
     code = "not-changeable"
+
+
+class BadPolicy(BadFile):
+    """A policy file of the wrong shape, or that contradicts itself. ``line`` is ``None`` where it is of no one line."""
+
+    code = "bad-policy"
+
+    def __init__(self, message: str, *, file: str, line: int | None = None, hint: str | None = None) -> None:
+        place = f"{file}, line {line}" if line else file
+        super().__init__(f"{place}: {message}", hint=hint)
+        self.file = file
+        self.line = line
+
+
+class ExpiredWaiver(InputError):
+    """A waiver whose last day is over: what it waived is a breach again, and the file is to be put in order."""
+
+    code = "expired-waiver"
+
+
+class BadBaseline(InputError):
+    """A baseline that is no earlier result of the same chain, markets and schema version."""
+
+    code = "bad-baseline"
 
 
 class UnwritableOutput(InputError):
@@ -229,6 +263,12 @@ class DigestMismatch(FixtureError):
     """A recording whose contents do not fit the digest that was written into it."""
 
     code = "digest-mismatch"
+
+
+class StaleRecording(FixtureError):
+    """A recording that is older than the policy's ``max_age`` allows."""
+
+    code = "stale-recording"
 
 
 class MissingCall(FixtureError):

@@ -32,6 +32,7 @@ from defirisk.model import (
 from defirisk.model import Warning as Notice
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet, position_warnings
 from defirisk.report.legs import family_of, unpriced_message
+from defirisk.report.limits import limits_json
 from defirisk.report.sanitize import SYMBOL_LENGTH, clean, short_address, symbol
 from defirisk.report.totals import Total, totals_of
 
@@ -69,15 +70,21 @@ def check_set(checks: CheckSet) -> Json:
 
 def check(one: Check) -> Json:
     """``defirisk/check/1``."""
-    return {
+    shown = {
         "schema": CHECK,
         "chain_id": one.chain_id,
         "block": one.block,
         "timestamp": one.timestamp,
         "source": clean(one.source),
+        "markets": [clean(name) for name in one.markets],
         "warnings": _warnings(one.all_warnings()),
         "accounts": [_account(account) for account in one.accounts],
     }
+    if one.policy is None:
+        return shown
+    from defirisk.report.policy.json import policy  # noqa: PLC0415 - only where there is one
+
+    return {**shown, "policy": policy(one.policy)}
 
 
 def _account(account: Account) -> Json:
@@ -122,6 +129,7 @@ def _position(analysis: PositionAnalysis) -> Json:
         "totals": _totals(standing, position.market.unit) if standing and not position.unpriced else None,
         "collateral": [_collateral(leg, analysis) for leg in standing.collateral] if standing else [],
         "debt": [_debt(leg, analysis) for leg in standing.debt] if standing else [],
+        "limits": [limits_json(one) for one in analysis.limits],
         "thresholds": [_threshold(t) for t in analysis.thresholds],
         "verdict": {"code": analysis.verdict.code, "text": clean(analysis.verdict.text, VERDICT_LENGTH)},
         "scenarios": [_outcome(outcome) for outcome in analysis.outcomes],
@@ -172,6 +180,7 @@ def _failed(failure: Failure) -> Json:
         "totals": None,
         "collateral": [],
         "debt": [],
+        "limits": [],
         "thresholds": [],
         "verdict": None,
         "scenarios": [],

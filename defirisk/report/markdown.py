@@ -35,6 +35,10 @@ def _lines(checks: Check | CheckSet) -> Iterator[str]:
 
 
 def _check(check: Check) -> Iterator[str]:
+    if check.policy is not None:
+        from defirisk.report.policy.markdown import text as policy_text  # noqa: PLC0415 - only where there is one
+
+        yield policy_text(check.policy, check)
     chain = f"{check.chain} (chain {check.chain_id})" if check.chain else f"chain {check.chain_id}"
     read = "recorded block" if check.block_age is None else "block"
     old = f", {age(check.block_age)} old" if check.block_age is not None and check.block_age >= 0 else ""
@@ -43,7 +47,7 @@ def _check(check: Check) -> Iterator[str]:
     yield f"Read from {escaped(check.source)}."
     for warning in check.all_warnings():
         yield f"**Warning:** {escaped(warning.text)}"
-    for account in check.accounts:
+    for account in check.accounts_of_interest:
         yield ""
         yield from _account(account)
 

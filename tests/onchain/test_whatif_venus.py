@@ -15,7 +15,7 @@ import pytest
 from defirisk.model import Position
 from defirisk.protocols.compound_v2.account import accrued_sums
 from defirisk.protocols.compound_v2.family import PROTOCOL
-from defirisk.protocols.interface import Acted, ActKind, Deployment
+from defirisk.protocols.interface import Acted, ActKind, Deployment, Scope
 
 from .evm import MAX
 from .local_chain import LocalChain
@@ -37,7 +37,7 @@ def market() -> Iterator[Venus]:
 def positions(market: Venus) -> dict[str, Position]:
     here = Deployment("venus-local", "compound-v2", "local", 31337, market.comptroller.address)
     reader: Any = PROTOCOL.reader
-    reading = asyncio.run(reader.read_listing(LocalChain(market.evm.rpc), here, market.wallets))
+    reading = asyncio.run(reader.read(LocalChain(market.evm.rpc), here, market.wallets, Scope.LISTED))
     found = {}
     for wallet, position in zip(market.wallets, reading.positions, strict=True):
         assert position is None or isinstance(position, Position), position

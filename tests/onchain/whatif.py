@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from defirisk.model import Position
-from defirisk.protocols.interface import Act, Acted, ActKind, Deployment, Named, Refused, changes_of
+from defirisk.protocols.interface import Act, Acted, ActKind, Deployment, Named, Refused, Scope, changes_of
 
 from .evm import MAX
 from .local_chain import LocalChain
@@ -28,7 +28,7 @@ def read_listing(world: World, reader: Any, protocol: str, wallets: Sequence[str
     """Positions with all that the market lists."""
     here = Deployment("local", protocol, "local", 31337, world.entry)
     asked = world.addresses if wallets is None else list(wallets)
-    reading = asyncio.run(reader.read_listing(LocalChain(world.rpc), here, asked))
+    reading = asyncio.run(reader.read(LocalChain(world.rpc), here, asked, Scope.LISTED))
     found: dict[str, Position] = {}
     for wallet, position in zip(asked, reading.positions, strict=True):
         if isinstance(position, BaseException):

@@ -87,14 +87,14 @@ def _check_emode(desk: Desk, reserve: Reserve) -> None:
 
 def _check_borrow_cap(desk: Desk, offer: Offer, amount: int, shares: int) -> None:
     books, reserve = offer.books, offer.reserve
-    if books is None or not offer.limits.borrow_cap:
+    if books is None or not offer.caps.borrow_cap:
         return
     balance, index = desk.revision.debt_balance, reserve.variable_borrow_index
     if desk.conduct.by_shares:
         total = balance(books.variable_debt + shares, index)
     else:
         total = books.stable_debt + balance(books.variable_debt, index) + amount
-    if total > offer.limits.borrow_cap * 10**reserve.token.decimals:
+    if total > offer.caps.borrow_cap * 10**reserve.token.decimals:
         raise Refused(desk.conduct.reasons.borrow_cap)
 
 
@@ -102,7 +102,7 @@ def _check_isolation(desk: Desk, offer: Offer, amount: int) -> None:
     isolated = desk.isolated_in()
     if isolated is None:
         return
-    if not offer.limits.in_isolation:
+    if not offer.caps.in_isolation:
         raise Refused(desk.conduct.reasons.isolation)
     if isolated.isolation_total_debt + _ceiling_units(offer.reserve, amount) > isolated.debt_ceiling:
         raise Refused(desk.conduct.reasons.ceiling)
@@ -145,11 +145,8 @@ def _check_siloed(desk: Desk, offer: Offer) -> None:
     if not owed:
         return
     alone = desk.offer(owed[0])
-    if len(owed) == 1 and alone.limits.siloed:
-        allowed = alone.reserve.id == offer.reserve.id
-    else:
-        allowed = not offer.limits.siloed
-    if not allowed:
+    bound = len(owed) == 1 and alone.caps.siloed
+    if alone.reserve.id != offer.reserve.id if bound else offer.caps.siloed:
         raise Refused(desk.conduct.reasons.siloed)
 
 

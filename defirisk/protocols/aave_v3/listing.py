@@ -27,7 +27,7 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Caps:
     """What a reserve's configuration limits: caps in whole tokens, 0 for none; whether it may be borrowed against an
     isolated collateral, and whether it must be an owner's only debt (``siloed``).
     """
@@ -38,7 +38,7 @@ class Limits:
     siloed: bool = False
 
 
-NO_LIMITS: Final = Limits()
+NO_CAPS: Final = Caps()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Offer:
     price: int
     cause: str | None = None
     price_time: int | None = None
-    limits: Limits = NO_LIMITS
+    caps: Caps = NO_CAPS
     books: Books | None = None
 
 

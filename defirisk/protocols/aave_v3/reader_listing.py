@@ -51,7 +51,7 @@ def _offer(answers: Answers, site: Site, one: Listed, rules: AaveV3Rules, *, in_
         price=one.price.raw,
         cause=one.price.cause,
         price_time=read_price_time(answers, one.price),
-        limits=one.limits,
+        caps=one.caps,
         books=_books(answers, site, one, rules) if in_full else None,
     )
 

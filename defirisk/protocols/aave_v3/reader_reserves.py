@@ -12,7 +12,7 @@ from defirisk.chain.calls import Call
 from defirisk.errors import CallReverted, MalformedAnswer
 from defirisk.model import Token
 from defirisk.protocols.aave_v3.decoding import Configuration, decode_configuration
-from defirisk.protocols.aave_v3.listing import NO_LIMITS, Limits
+from defirisk.protocols.aave_v3.listing import NO_CAPS, Caps
 from defirisk.protocols.aave_v3.reader_market import ABI, MAX_RESERVES, Listing, Site
 from defirisk.protocols.aave_v3.reader_revision import Probes
 from defirisk.protocols.aave_v3.rules import AaveV3Rules, Indices
@@ -58,7 +58,7 @@ class Listed:
     stable_debt_token: str | None
     price: Price
     nameless: bool
-    limits: Limits = NO_LIMITS
+    caps: Caps = NO_CAPS
     treasury: Accrual = NO_ACCRUAL
 
 
@@ -145,14 +145,14 @@ def _read_reserve(answers: Answers, site: Site, asset: str, rules: AaveV3Rules) 
         stable_debt_token=stable if has_stable_debt(rules) and stable != ZERO_ADDRESS else None,
         price=read_price(answers, site.oracle, asset),
         nameless=nameless,
-        limits=limits_of(configuration, isolates=rules.name != "3.7"),
+        caps=caps_of(configuration, isolates=rules.name != "3.7"),
         treasury=Accrual(data.accruedToTreasury, data.variableBorrowIndex, configuration.reserve_factor),
     )
 
 
-def limits_of(configuration: Configuration, *, isolates: bool) -> Limits:
+def caps_of(configuration: Configuration, *, isolates: bool) -> Caps:
     """What a configuration limits; the bits of isolation and siloing are dead from 3.7 on."""
-    return Limits(
+    return Caps(
         supply_cap=configuration.supply_cap,
         borrow_cap=configuration.borrow_cap,
         in_isolation=isolates and configuration.in_isolation,

@@ -45,9 +45,9 @@ def deposit(desk: Desk, reserve_id: int, amount: int) -> Desk:
 
 def _check_supply_cap(desk: Desk, offer: Offer, amount: int, shares: int) -> None:
     books, reserve = offer.books, offer.reserve
-    if books is None or not offer.limits.supply_cap:
+    if books is None or not offer.caps.supply_cap:
         return
-    cap = offer.limits.supply_cap * 10**reserve.token.decimals
+    cap = offer.caps.supply_cap * 10**reserve.token.decimals
     balance, index = desk.revision.supply_balance, reserve.liquidity_index
     if desk.conduct.by_shares:
         total = balance(books.supply + shares + books.treasury, index)

@@ -8,16 +8,18 @@ market where the owner has not, without which it would secure nothing.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from defirisk.fixedpoint import WAD, mul_div_down, wad_mul_down
 from defirisk.model import ContractView, Position
 from defirisk.protocols.compound_v2.account import weighed
 from defirisk.protocols.compound_v2.interest import exchange_rate
-from defirisk.protocols.compound_v2.listing import Limits, Listing, Offer
-from defirisk.protocols.compound_v2.state import Books, CompoundState, Holding
+from defirisk.protocols.compound_v2.limits import supplied
+from defirisk.protocols.compound_v2.listing import Listing, Offer
+from defirisk.protocols.compound_v2.state import Books, Caps, CompoundState, Holding
 from defirisk.protocols.interface import Refused
 
-_NO_LIMITS = Limits()
+_NO_CAPS: Final = Caps()
 
 
 # --- acts -----------------------------------------------------------------------------------------------------------
@@ -29,9 +31,9 @@ def deposit(position: Position, offer: Offer, amount: int) -> Position:
     Raises:
         Refused: the contract would refuse.
     """
-    before, limits = holding_of(position, offer), offer.limits or _NO_LIMITS
-    _check(position, offer, paused=limits.mint_paused, what="mint is paused")
-    _check_supply_cap(before.books, limits, amount)
+    before, caps = holding_of(position, offer), offer.market.caps or _NO_CAPS
+    _check(position, paused=caps.mint_paused, what="mint is paused")
+    _check_supply_cap(before.books, caps, amount)
     books = before.books
     tokens = mul_div_down(amount, WAD, books.rate)
     after = replace(before, tokens=before.tokens + tokens, books=_with(books, amount, 0, tokens), entered=True)
@@ -44,8 +46,8 @@ def withdraw(position: Position, offer: Offer, amount: int | None) -> tuple[Posi
     Raises:
         Refused: the contract would refuse.
     """
-    before, limits = holding_of(position, offer), offer.limits or _NO_LIMITS
-    _check(position, offer, paused=limits.redeem_paused, what="redeem is paused")
+    before, caps = holding_of(position, offer), offer.market.caps or _NO_CAPS
+    _check(position, paused=caps.redeem_paused, what="redeem is paused")
     rate = before.books.rate
     tokens = before.tokens if amount is None else mul_div_down(amount, WAD, rate)
     taken = wad_mul_down(rate, tokens) if amount is None else amount
@@ -67,11 +69,11 @@ def borrow(position: Position, offer: Offer, amount: int) -> Position:
     Raises:
         Refused: the contract would refuse.
     """
-    before, limits = replace(holding_of(position, offer), entered=True), offer.limits or _NO_LIMITS
-    _check(position, offer, paused=limits.borrow_paused, what="borrow is paused")
+    before, caps = replace(holding_of(position, offer), entered=True), offer.market.caps or _NO_CAPS
+    _check(position, paused=caps.borrow_paused, what="borrow is paused")
     if offer.price == 0:
         raise Refused("PRICE_ERROR")
-    _check_borrow_cap(before.books, limits, amount)
+    _check_borrow_cap(before.books, caps, amount)
     entered = put(position, offer, before)
     if not _covered(entered.state, before, borrowed=amount):
         raise Refused("INSUFFICIENT_LIQUIDITY")
@@ -88,8 +90,8 @@ def repay(position: Position, offer: Offer, amount: int | None) -> tuple[Positio
     Raises:
         Refused: the contract would refuse; more than is owed is.
     """
-    before, limits = holding_of(position, offer), offer.limits or _NO_LIMITS
-    _check(position, offer, paused=limits.repay_paused, what="action is paused")
+    before, caps = holding_of(position, offer), offer.market.caps or _NO_CAPS
+    _check(position, paused=caps.repay_paused, what="action is paused")
     paid = before.debt if amount is None else amount
     if paid > before.debt:
         raise Refused("REPAY_BORROW_NEW_ACCOUNT_BORROW_BALANCE_CALCULATION_FAILED")
@@ -103,31 +105,20 @@ def repay(position: Position, offer: Offer, amount: int | None) -> tuple[Positio
 # --- what the Comptroller asks --------------------------------------------------------------------------------------
 
 
-def _check(position: Position, offer: Offer, *, paused: bool, what: str) -> None:
+def _check(position: Position, *, paused: bool, what: str) -> None:
     if position.state.paused:
         raise Refused("protocol is paused")
     if paused:
-        raise Refused("action is paused" if offer.limits and not offer.limits.below else what)
-    if offer.limits is not None and not offer.limits.listed:
-        raise Refused("MARKET_NOT_LISTED")
+        raise Refused(what)
 
 
-def _check_supply_cap(books: Books, limits: Limits, amount: int) -> None:
-    cap = limits.supply_cap
-    if cap is None:
-        return
-    if cap == 0:
-        raise Refused("market supply cap is 0")
-    if wad_mul_down(books.rate, books.supply) + amount > cap:
+def _check_supply_cap(books: Books, caps: Caps, amount: int) -> None:
+    if caps.most_supply is not None and supplied(books, caps) + amount > caps.most_supply:
         raise Refused("market supply cap reached")
 
 
-def _check_borrow_cap(books: Books, limits: Limits, amount: int) -> None:
-    cap = limits.borrow_cap
-    if cap is None:
-        return
-    after = books.borrows + amount
-    if after > cap or (limits.below and after == cap):
+def _check_borrow_cap(books: Books, caps: Caps, amount: int) -> None:
+    if caps.most_borrows is not None and books.borrows + amount > caps.most_borrows:
         raise Refused("market borrow cap reached")
 
 

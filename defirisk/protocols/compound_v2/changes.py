@@ -77,9 +77,6 @@ def _act_notices(position: Position, offer: Offer, act: Act) -> Iterator[Notice]
     symbol = offer.market.token.symbol
     if act.kind is ActKind.DEPOSIT and not holding_of(position, offer).entered:
         yield Notice("enters-market", f"what if deposit {symbol}: its market is entered too, so that it counts")
-    if offer.limits is None and act.kind is not ActKind.REPAY:
-        text = f"what if {act.kind.value} {symbol}: its caps and pauses were not read, so nothing is said of them"
-        yield Notice("limits-unread", text)
 
 
 # --- parameters -----------------------------------------------------------------------------------------------------

@@ -8,33 +8,15 @@ from defirisk.protocols.compound_v2.state import Books, CToken
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What the Comptroller forbids of one market. Caps underlying base units, ``None`` where there is none.
-
-    ``below``: a cap must not be reached (Compound's own borrow caps), elsewhere it may be.
-    """
-
-    mint_paused: bool = False
-    redeem_paused: bool = False
-    borrow_paused: bool = False
-    repay_paused: bool = False
-    listed: bool = True
-    supply_cap: int | None = None
-    borrow_cap: int | None = None
-    below: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Offer:
     """A market that can be supplied or borrowed, on this owner's terms. ``price`` the oracle's mantissa, 0 with a
-    ``cause`` where there is none. ``limits`` is ``None`` where they were not read.
+    ``cause`` where there is none.
     """
 
     market: CToken
     books: Books
     price: int
     cause: str | None = None
-    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ def supply_collateral(position: Position, offer: Offer, amount: int) -> Position
     state: CometState = position.state
     if "supply" in state.comet.paused:
         raise Refused("Paused")
-    if offer.total is not None and offer.cap is not None and offer.total + amount > offer.cap:
+    cap = offer.asset.supply_cap
+    if cap is not None and offer.asset.total_supply + amount > cap:
         raise Refused("SupplyCapExceeded")
     return _with_collateral(position, offer, amount)
 
@@ -109,12 +110,12 @@ def withdraw_collateral(position: Position, offer: Offer, amount: int | None) ->
 
 def _with_collateral(position: Position, offer: Offer, more: int) -> Position:
     state: CometState = position.state
+    changed = replace(offer.asset, total_supply=offer.asset.total_supply + more)
     balances = {asset.offset: (asset, balance) for asset, balance in _held(state)}
-    before = balances.pop(offer.asset.offset, (offer.asset, 0))[1]
+    before = balances.pop(changed.offset, (changed, 0))[1]
     if before + more:
-        balances[offer.asset.offset] = (offer.asset, before + more)
-    total = None if offer.total is None else offer.total + more
-    listing = position.listing.with_offer(replace(offer, total=total))
+        balances[changed.offset] = (changed, before + more)
+    listing = position.listing.with_offer(replace(offer, asset=changed))
     held = [balances[offset] for offset in sorted(balances)]
     return rebuilt(replace(position, listing=listing), state.principal, held)
 

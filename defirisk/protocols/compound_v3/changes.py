@@ -80,9 +80,7 @@ class CometChanges:
         if not supplies:
             return Acted(*withdraw_collateral(position, offer, act.amount))
         amount = act.amount or 0
-        return Acted(
-            supply_collateral(position, offer, amount), amount, () if offer.total is not None else _unread(act)
-        )
+        return Acted(supply_collateral(position, offer, amount), amount)
 
     def hull(self, near: CometState, far: CometState) -> CometState:
         """Principal and balances between those of two states of the same collaterals."""

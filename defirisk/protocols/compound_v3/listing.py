@@ -9,17 +9,12 @@ from defirisk.protocols.compound_v3.state import Asset
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A collateral that can be supplied: ``price`` 8 decimals, 0 with a ``cause`` where there is none.
-
-    ``cap`` and ``total`` base units, what may be and what is supplied in all; ``None`` where they were not read.
-    """
+    """A collateral that can be supplied: ``price`` 8 decimals, 0 with a ``cause`` where there is none."""
 
     asset: Asset
     price: int
     cause: str | None = None
     price_time: int | None = None
-    cap: int | None = None
-    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from defirisk.protocols.compound_v3 import reader_market as markets
 from defirisk.protocols.compound_v3.listing import Listing
 from defirisk.protocols.compound_v3.reader_accounts import Account, Book
 from defirisk.protocols.compound_v3.reader_market import ABI, Site
-from defirisk.protocols.interface import Deployment, MarketReading
+from defirisk.protocols.interface import Deployment, MarketReading, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,7 +39,9 @@ class CometReader:
         """Return the first calls of :meth:`read`, so that a client can send them together with its opening."""
         return markets.market_calls(deployment.entry)
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) in one market at the chain's pinned block.
 
         Raises:
@@ -47,22 +49,12 @@ class CometReader:
             NotAMarket: the entry is no Comet.
 
         """
-        return await self._read(chain, deployment, wallets, in_full=False)
-
-    async def read_listing(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
-        """As :meth:`read`, with every collateral listed, caps and cash
-        (:class:`defirisk.protocols.interface.ListingReader`).
-        """
-        return await self._read(chain, deployment, wallets, in_full=True)
-
-    async def _read(
-        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], *, in_full: bool
-    ) -> MarketReading:
+        in_full = scope is Scope.LISTED
         answers, entry = Answers(chain), deployment.entry
         users = [call for wallet in wallets for call in accounts.account_calls(entry, wallet)]
         await answers.ask([*self.early_calls(deployment), *users])
         site = markets.read_site(answers, entry)
-        owners = [_attempt(accounts.read_account, answers, site, wallet) for wallet in wallets]
+        owners = [_attempt(accounts.read_account, answers, site, wallet, scope) for wallet in wallets]
         if not list(_active(owners)):
             return MarketReading(tuple(_absent(owner) for owner in owners), site.rules.name)
         await answers.ask([*_second_calls(site, owners), *(listings.asset_calls(site) if in_full else ())])
@@ -71,7 +63,8 @@ class CometReader:
         book = _read_book(answers, deployment, site, owners)
         listing = listings.read_listing(answers, book, in_full=in_full)
         found = (_position(answers, book, owner) for owner in owners)
-        return MarketReading(tuple(_listed(one, listing) for one in found), site.rules.name)
+        assets = tuple(offer.asset.token for offer in listing.offers) if in_full else ()
+        return MarketReading(tuple(_listed(one, listing) for one in found), site.rules.name, assets)
 
 
 def _attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | DefiriskError:

@@ -30,13 +30,12 @@ def third_calls(answers: Answers, site: Site) -> Iterator[Call]:
         except DefiriskError:  # it cannot be named then, which is said where somebody names it
             continue
         yield from accounts.asset_calls(site, info)
-        yield ABI["totalsCollateral"](site.entry, info.asset)
 
 
 def read_listing(answers: Answers, book: Book, *, in_full: bool) -> Listing:
     """The collaterals that were read, those of the owners or all, as offers."""
     offsets = range(book.site.listed) if in_full else book.assets
-    offers = (_offer(answers, book, offset, in_full=in_full) for offset in offsets)
+    offers = (_offer(answers, book, offset) for offset in offsets)
     return Listing(
         offers=tuple(offer for offer in offers if offer is not None),
         base_cause=book.base_price.cause,
@@ -45,7 +44,7 @@ def read_listing(answers: Answers, book: Book, *, in_full: bool) -> Listing:
     )
 
 
-def _offer(answers: Answers, book: Book, offset: int, *, in_full: bool) -> Offer | None:
+def _offer(answers: Answers, book: Book, offset: int) -> Offer | None:
     """One collateral; ``None`` for one that cannot be read and that no owner has."""
     site = book.site
     try:
@@ -56,17 +55,7 @@ def _offer(answers: Answers, book: Book, offset: int, *, in_full: bool) -> Offer
         if offset in book.assets:
             raise
         return None
-    total = _total(answers, site, info.asset) if in_full else None
-    cap = None if total is None else info.supplyCap
-    return Offer(asset, price.raw, price.cause, price.updated_at, cap, total)
-
-
-def _total(answers: Answers, site: Site, asset: str) -> int | None:
-    try:
-        found: int = answers.read(ABI["totalsCollateral"], site.entry, asset)[0]
-    except MissingCall:
-        return None
-    return found
+    return Offer(asset, price.raw, price.cause, price.updated_at)
 
 
 def _cash(answers: Answers, site: Site) -> int | None:
