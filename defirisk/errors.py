@@ -13,6 +13,9 @@
     |  |  `- BadPolicy                     a policy file that does, and does not have the shape or contradicts itself
     |  |- ExpiredWaiver                    a waiver in a policy file whose last day is over
     |  |- BadBaseline                      an earlier result that this one cannot be compared with
+    |  |- BadParameter                     a what-if that names no parameter, or a value that it cannot have
+    |  |- ChangeRefused                    a what-if that the contract would refuse
+    |  |- NotChangeable                    a what-if in a market whose rule family knows no changes
     |  |- BadList                          a list of wallets that is none
     |  |- RunInProgress, StateExists, StateUnusable   an audit that cannot begin, or go on, as it was asked for
     |  `- UnwritableOutput
@@ -154,6 +157,24 @@ class BadFile(InputError):
     """A scenario or policy file that does not parse or does not fit its shape."""
 
     code = "bad-file"
+
+
+class BadParameter(InputError):
+    """A what-if that names no parameter of its protocol, or a value that the protocol cannot keep."""
+
+    code = "bad-parameter"
+
+
+class ChangeRefused(InputError):
+    """A what-if that the contract would refuse: the act is left out."""
+
+    code = "change-refused"
+
+
+class NotChangeable(InputError):
+    """A what-if in a market whose rule family knows nothing of changes."""
+
+    code = "not-changeable"
 
 
 class BadPolicy(BadFile):

@@ -21,7 +21,7 @@ from defirisk.errors import BlockUnavailable, DefiriskError, FallbackUsed, Incom
 from defirisk.judging import Terms, judge
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
-from defirisk.protocols.interface import Deployment
+from defirisk.protocols.interface import Deployment, Scope
 from defirisk.reading import read_snapshot
 from defirisk.report.check import Account, ChainFailure
 from defirisk.result import CheckResult, CheckSetResult
@@ -56,7 +56,8 @@ async def check_one(
 ) -> CheckResult:
     """Check wallets on one chain. Errors: see :func:`defirisk.check`."""
     chain_name = one_chain(where)
-    found = await _read(addresses, where, chain_name, strict=strict, progress=progress)
+    scope = _scope(terms)
+    found = await _read(addresses, where, chain_name, strict=strict, scope=scope, progress=progress)
     (accounts,) = judge([found.snapshot], terms, found.markets, _judging(progress))
     return _result(found, accounts, labels or {})
 
@@ -73,7 +74,8 @@ async def check_many(
     wanted = [(name, markets_on(where, name)) for name in where.chain_names()]
     wanted = [(name, one) for name, one in wanted if one.markets or not where.markets]
     wallets = await _resolved_once(addresses, [name for name, _ in wanted])
-    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False)) for name, one in wanted)
+    scope = _scope(terms)
+    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False, scope=scope)) for name, one in wanted)
     outcomes = await asyncio.gather(*reads)
     found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
     markets = [market for one in found for market in one.markets]
@@ -162,6 +164,11 @@ def _refuse_older(chain: Chain, old: ReplayChain, where: Where) -> None:
         )
 
 
+def _scope(terms: Terms) -> Scope:
+    """A what-if needs all that the markets list."""
+    return Scope.LISTED if terms.what_if.asks else Scope.ALL
+
+
 async def _read(
     addresses: Sequence[str],
     where: Where,
@@ -169,6 +176,7 @@ async def _read(
     *,
     strict: bool,
     only: bool = True,
+    scope: Scope = Scope.ALL,
     progress: ProgressHook | None = None,
 ) -> Found:
     if not addresses and where.fixture is None:
@@ -180,7 +188,7 @@ async def _read(
         deployments = deployments_for(where, chain)
         unique = _unique(wallets.values())
         _tell(progress, f"reading {len(deployments)} market(s) for {len(unique)} wallet(s)")
-        snapshot = await read_snapshot(chain, deployments, unique)
+        snapshot = await read_snapshot(chain, deployments, unique, scope)
         await _verify(chain, budget=_ROUND_TRIPS)
         refuse_fallbacks(snapshot, strict=strict)
     names = {address: text for text, address in wallets.items() if _is_name(text)}
