@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from defirisk.fixedpoint import WAD, mul_div_down
-from defirisk.model import Amount, Collateral, Debt, Direction, Ended, Liquidation, Outcome, Position, PositionStatus, Seized
+from defirisk.model import (
+    Amount,
+    Collateral,
+    Debt,
+    Direction,
+    Ended,
+    Liquidation,
+    Outcome,
+    Position,
+    PositionStatus,
+    Seized,
+)
 from defirisk.report.check import position_warnings
 from defirisk.report.figures import NONE, health, money, number, percent, ratio
 from defirisk.report.legs import leg_of, legs_of, names_of, price_text, unpriced_message
