@@ -13,6 +13,11 @@
     |  |  `- BadPolicy                     a policy file that does, and does not have the shape or contradicts itself
     |  |- ExpiredWaiver                    a waiver in a policy file whose last day is over
     |  |- BadBaseline                      an earlier result that this one cannot be compared with
+    |  |- BadParameter                     a what-if that names no parameter, or a value that it cannot have
+    |  |- ChangeRefused                    a what-if that the contract would refuse
+    |  |- NotChangeable                    a what-if in a market whose rule family knows no changes
+    |  |- BadList                          a list of wallets that is none
+    |  |- RunInProgress, StateExists, StateUnusable   an audit that cannot begin, or go on, as it was asked for
     |  `- UnwritableOutput
     `- ReadError (exit code 3)             the chain or a recording could not be read in full
        |- EndpointUnreachable, EndpointRefused, StateUnavailable
@@ -154,6 +159,24 @@ class BadFile(InputError):
     code = "bad-file"
 
 
+class BadParameter(InputError):
+    """A what-if that names no parameter of its protocol, or a value that the protocol cannot keep."""
+
+    code = "bad-parameter"
+
+
+class ChangeRefused(InputError):
+    """A what-if that the contract would refuse: the act is left out."""
+
+    code = "change-refused"
+
+
+class NotChangeable(InputError):
+    """A what-if in a market whose rule family knows nothing of changes."""
+
+    code = "not-changeable"
+
+
 class BadPolicy(BadFile):
     """A policy file of the wrong shape, or that contradicts itself. ``line`` is ``None`` where it is of no one line."""
 
@@ -182,6 +205,30 @@ class UnwritableOutput(InputError):
     """A path that cannot be written."""
 
     code = "unwritable-output"
+
+
+class BadList(InputError):
+    """A list of wallets that is empty, binary, without a column `address`, or not clean under ``--strict``."""
+
+    code = "bad-list"
+
+
+class RunInProgress(InputError):
+    """Another run is at work on the same state."""
+
+    code = "run-in-progress"
+
+
+class StateExists(InputError):
+    """The state of an interrupted run lies where a new one would put its own."""
+
+    code = "state-exists"
+
+
+class StateUnusable(InputError):
+    """``--resume`` with another list or other options than the run began with, or a state that cannot be read."""
+
+    code = "state-unusable"
 
 
 class EndpointUnreachable(ReadError):

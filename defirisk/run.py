@@ -21,7 +21,7 @@ from defirisk.errors import BlockUnavailable, DefiriskError, FallbackUsed, Incom
 from defirisk.judging import Terms, judge
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
-from defirisk.protocols.interface import Deployment
+from defirisk.protocols.interface import Deployment, Scope
 from defirisk.reading import read_snapshot
 from defirisk.report.check import Account, ChainFailure
 from defirisk.result import CheckResult, CheckSetResult
@@ -55,8 +55,9 @@ async def check_one(
     progress: ProgressHook | None = None,
 ) -> CheckResult:
     """Check wallets on one chain. Errors: see :func:`defirisk.check`."""
-    chain_name = _one_chain(where)
-    found = await _read(addresses, where, chain_name, strict=strict, progress=progress)
+    chain_name = one_chain(where)
+    scope = _scope(terms)
+    found = await _read(addresses, where, chain_name, strict=strict, scope=scope, progress=progress)
     (accounts,) = judge([found.snapshot], terms, found.markets, _judging(progress))
     return _result(found, accounts, labels or {})
 
@@ -73,7 +74,8 @@ async def check_many(
     wanted = [(name, markets_on(where, name)) for name in where.chain_names()]
     wanted = [(name, one) for name, one in wanted if one.markets or not where.markets]
     wallets = await _resolved_once(addresses, [name for name, _ in wanted])
-    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False)) for name, one in wanted)
+    scope = _scope(terms)
+    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False, scope=scope)) for name, one in wanted)
     outcomes = await asyncio.gather(*reads)
     found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
     markets = [market for one in found for market in one.markets]
@@ -86,7 +88,7 @@ async def check_many(
 
 async def record(addresses: Sequence[str], where: Where, *, strict: bool = False) -> Fixture:
     """Read what a check reads, and keep it. Errors: see :func:`defirisk.record`."""
-    async with opened(where, _one_chain(where)) as chain:
+    async with opened(where, one_chain(where)) as chain:
         recorder = Recorder(chain)
         wallets = _unique((await _wallets(recorder, addresses)).values())
         deployments = deployments_for(where, chain)
@@ -129,7 +131,7 @@ async def _recording(
     """Read wallets a thousand at a time: what was read of them is forgotten before the next, what was asked is not."""
     for start in range(0, len(wallets), _AT_ONCE):
         snapshot = await read_snapshot(recorder, deployments, wallets[start : start + _AT_ONCE])
-        _refuse_fallbacks(snapshot, strict=strict)
+        refuse_fallbacks(snapshot, strict=strict)
         _refuse_failures(snapshot)
         yield snapshot
 
@@ -145,7 +147,7 @@ def _kept(recorder: Recorder, deployments: Sequence[Deployment], wallets: Sequen
 def _chain_of(old: ReplayChain, where: Where) -> str:
     """The chain to open: the recording's, which an endpoint must be of."""
     known = chain_with_id(old.chain_id)
-    asserted = _one_chain(where)
+    asserted = one_chain(where)
     expected = known.name if known else str(old.chain_id)
     if asserted not in (None, expected):
         raise InputError(f"{old.source} is a recording of {expected}, not of {asserted}", hint="leave out --chain")
@@ -162,6 +164,11 @@ def _refuse_older(chain: Chain, old: ReplayChain, where: Where) -> None:
         )
 
 
+def _scope(terms: Terms) -> Scope:
+    """A what-if needs all that the markets list."""
+    return Scope.LISTED if terms.what_if.asks else Scope.ALL
+
+
 async def _read(
     addresses: Sequence[str],
     where: Where,
@@ -169,6 +176,7 @@ async def _read(
     *,
     strict: bool,
     only: bool = True,
+    scope: Scope = Scope.ALL,
     progress: ProgressHook | None = None,
 ) -> Found:
     if not addresses and where.fixture is None:
@@ -180,9 +188,9 @@ async def _read(
         deployments = deployments_for(where, chain)
         unique = _unique(wallets.values())
         _tell(progress, f"reading {len(deployments)} market(s) for {len(unique)} wallet(s)")
-        snapshot = await read_snapshot(chain, deployments, unique)
+        snapshot = await read_snapshot(chain, deployments, unique, scope)
         await _verify(chain, budget=_ROUND_TRIPS)
-        _refuse_fallbacks(snapshot, strict=strict)
+        refuse_fallbacks(snapshot, strict=strict)
     names = {address: text for text, address in wallets.items() if _is_name(text)}
     notices = (*snapshot.warnings, *_doubles(addresses, wallets))
     markets = tuple(one.name for one in deployments)
@@ -256,7 +264,7 @@ def _result(found: Found, accounts: Iterable[Account], labels: Mapping[str, str]
     )
 
 
-def _refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
+def refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
     """``--strict``: whatever was read in another way than the first one is an error."""
     used = list(snapshot.warnings)
     used += [w for a in snapshot.accounts for p in a.positions for w in p.warnings if w.code in _FALLBACKS]
@@ -290,7 +298,12 @@ def _tell(progress: ProgressHook | None, stage: str) -> None:
         progress(stage, 0, 0)
 
 
-def _one_chain(where: Where) -> str | None:
+def one_chain(where: Where) -> str | None:
+    """The one chain that was asked for; ``None`` where none was named.
+
+    Raises:
+        InputError: several.
+    """
     names = where.chain_names()
     if len(names) > 1:
         raise InputError(f"one chain at a time, not {', '.join(names)}", hint="give one chain")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from defirisk.errors import BadMove
+from defirisk.errors import BadMove, ChangeRefused
 from defirisk.model import Failure, Position, PositionStatus
 from defirisk.model import Warning as Notice
 from defirisk.report.figures import age as shown
@@ -94,8 +94,9 @@ class Check:
 
     @property
     def refused(self) -> tuple[Notice, ...]:
-        """The scenarios that some position could not take: wrong input, each said once."""
-        return tuple(dict.fromkeys(w for w in self._position_warnings() if w.code == BadMove.code))
+        """The scenarios and what-ifs that some position could not take: wrong input, each said once."""
+        wrong = (BadMove.code, ChangeRefused.code)
+        return tuple(dict.fromkeys(w for w in self._position_warnings() if w.code in wrong))
 
     def _position_warnings(self) -> Iterator[Notice]:
         for account in self.accounts:

@@ -99,7 +99,7 @@ def _legs(analysis: PositionAnalysis) -> Iterator[str]:
         )
         for leg in legs_of(analysis)
     ]
-    yield from _table(("", "Asset", "Family", "Amount", "Price", "Value", "Liquidation threshold"), rows, left=3)
+    yield from table(("", "Asset", "Family", "Amount", "Price", "Value", "Liquidation threshold"), rows, left=3)
 
 
 def _side(leg: Collateral | Debt) -> str:
@@ -116,7 +116,7 @@ def _thresholds(analysis: PositionAnalysis) -> Iterator[str]:
         if t.liquidation is not None
     ]
     if rows:
-        yield from _table(("If this alone moves", "Liquidated at", "Bad debt at"), rows)
+        yield from table(("If this alone moves", "Liquidated at", "Bad debt at"), rows)
 
 
 def _outcomes(analysis: PositionAnalysis) -> Iterator[str]:
@@ -133,10 +133,11 @@ def _outcomes(analysis: PositionAnalysis) -> Iterator[str]:
         for outcome in analysis.outcomes
     ]
     if rows:
-        yield from _table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses or gains", "Bad debt"), rows)
+        yield from table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses or gains", "Bad debt"), rows)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:
+    """A table; the first ``left`` columns to the left, figures to the right."""
     yield ""
     yield f"| {' | '.join(headings)} |"
     yield f"|{'|'.join(' --- ' if index < left else ' ---: ' for index in range(len(headings)))}|"
