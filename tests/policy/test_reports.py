@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -64,9 +64,9 @@ CASE = {"name", "classname", "time"}
 VERDICT = {"failure": {"message", "type"}, "error": {"message", "type"}, "skipped": {"message"}, "system-out": set()}
 
 
-def junit_of(text: str) -> ElementTree.Element:
+def junit_of(text: str) -> ET.Element:
     """Parse, and hold it to what Jenkins' junit-10.xsd and its like allow: elements, attributes, order, counts."""
-    root = ElementTree.fromstring(text)
+    root = ET.fromstring(text)
     assert (root.tag, set(root.attrib)) == ("testsuites", SUITES)
     for suite in root:
         assert suite.tag == "testsuite"
@@ -89,7 +89,7 @@ def junit_of(text: str) -> ElementTree.Element:
     return root
 
 
-def verdicts(root: ElementTree.Element) -> dict[tuple[str, str], str]:
+def verdicts(root: ET.Element) -> dict[tuple[str, str], str]:
     return {
         (suite.get("name", ""), case.get("name", "")): case[0].tag if len(case) else "ok"
         for suite in root
