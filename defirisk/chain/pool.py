@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from defirisk.chain.calls import Block
 from defirisk.chain.headers import header_ask, read_chain_id, read_header
-from defirisk.chain.jsonrpc import Ask, Kind, Reply, Result, failure_of, kind_of
+from defirisk.chain.jsonrpc import LOGS, Ask, Kind, Reply, Result, failure_of, kind_of
 from defirisk.chain.multicall import Header
 from defirisk.chain.transport import Endpoint, TooBig
 from defirisk.errors import (
@@ -22,6 +22,8 @@ from defirisk.errors import (
 )
 from defirisk.model import Warning as Notice
 
+_ANSWERS = {("eth_call", Kind.REVERT), ("eth_call", Kind.TOO_BIG), (LOGS, Kind.TOO_BIG)}
+"""Errors that tell whoever asked what he needs to know."""
 _UNUSABLE = (EndpointUnreachable, EndpointRefused, MalformedAnswer, StateUnavailable, BlockUnavailable, WrongChain)
 
 
@@ -115,13 +117,13 @@ async def ask_block(endpoint: Endpoint, number: int | None) -> tuple[int, Header
 
 
 async def ask_checked(endpoint: Endpoint, asks: Sequence[Ask], *, heavy: bool = False) -> list[Reply]:
-    """Ask, and raise every error that is no answer; a revert is one, and so is "too much" to an ``eth_call``."""
+    """Ask, and raise every error that is no answer; a revert is one, and so is "too much" to a call or for logs."""
     replies = await endpoint.send(asks, heavy=heavy)
     return [_checked(reply, ask, endpoint.host) for reply, ask in zip(replies, asks, strict=True)]
 
 
 def _checked(reply: Reply, ask: Ask, host: str) -> Reply:
-    if isinstance(reply, Result) or (ask.method == "eth_call" and kind_of(reply) in (Kind.REVERT, Kind.TOO_BIG)):
+    if isinstance(reply, Result) or (ask.method, kind_of(reply, ask.method)) in _ANSWERS:
         return reply
     raise failure_of(reply, ask, host)
 

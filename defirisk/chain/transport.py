@@ -122,7 +122,7 @@ class Endpoint:
         outcomes = await self._ask([asks[index] for index in waiting])
         again: Transient | None = None
         for index, outcome in zip(waiting, outcomes, strict=True):
-            if isinstance(outcome, RpcError) and kind_of(outcome) in _RETRIED:
+            if isinstance(outcome, RpcError) and kind_of(outcome, asks[index].method) in _RETRIED:
                 again = Transient(failure_of(outcome, asks[index], self.host))
             elif isinstance(outcome, Transient):
                 again = outcome
@@ -172,7 +172,7 @@ class Endpoint:
         reply = self._reply(answer)
         if isinstance(reply, Result):
             return BatchRefused("it answered a batch with a single answer")
-        kind = kind_of(reply)
+        kind = kind_of(reply, asks[0].method)
         if kind in _RETRIED:
             return Transient(failure_of(reply, asks[0], self.host))
         large = kind is Kind.TOO_BIG and len(asks) > _SMALL_BATCH
