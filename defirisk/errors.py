@@ -4,7 +4,7 @@
     |- InputError (exit code 2)            what the user asked for makes no sense
     |  |- InvalidAddress                   not an address, or a wrong checksum
     |  |- NameNotFound                     an ENS name that resolves to nothing
-    |  |- UnknownChain, UnknownMarket, UnknownAsset, UnknownScenario, UnknownLiquidator
+    |  |- UnknownChain, UnknownMarket, UnknownAsset, UnknownScenario, UnknownLiquidator, UnknownEngine
     |  |- NotAMarket                       a contract that is not what --market says it is
     |  |  `- NotDeployed                   nothing answers there at that block
     |  |- WrongChain                       an endpoint or recording of another chain than --chain
@@ -107,6 +107,12 @@ class UnknownLiquidator(InputError):
     """A liquidator order that does not exist."""
 
     code = "unknown-liquidator"
+
+
+class UnknownEngine(InputError):
+    """A replay engine that does not exist, or that cannot be had here."""
+
+    code = "unknown-engine"
 
 
 class NotAMarket(InputError):

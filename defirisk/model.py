@@ -118,6 +118,39 @@ class Standing:
     collateral: tuple[Collateral, ...]
     debt: tuple[Debt, ...]
 
+    @property
+    def at_stake(self) -> bool:
+        """Whether there is a debt, or collateral that counts."""
+        return bool(self.debt) or any(leg.counts for leg in self.collateral)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much of an asset a market takes on one side, at the block.
+
+    ``open`` is ``False`` where governance has closed that side (paused, frozen, disabled). ``cap`` is the largest total
+    that it takes and ``room`` how much more, both token base units; ``None`` without a cap. ``room`` is 0 where closed.
+    """
+
+    open: bool = True
+    cap: int | None = None
+    room: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an owner may do with one asset in a market, whatever the prices; ``slot`` is the index of its price.
+
+    ``borrow`` is ``None`` where the asset cannot be borrowed at all (a collateral of Comet).
+    """
+
+    token: Token
+    slot: int
+    supply: Limit = Limit()
+    borrow: Limit | None = Limit()
+    repay_open: bool = True
+    withdraw_open: bool = True
+
 
 @dataclass(frozen=True, slots=True)
 class ContractView:

@@ -28,6 +28,8 @@ from defirisk.sources import DEFAULT_CHAIN, Where, deployments_for, markets_on, 
 
 ProgressHook = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is (0 where that is not known)."""
+_AT_ONCE: Final = 1000
+"""Wallets that a recording reads at once: what was read of them is forgotten before the next."""
 _FALLBACKS: Final = frozenset({"unverified-revision"})
 
 
@@ -86,9 +88,10 @@ async def record(addresses: Sequence[str], where: Where, *, strict: bool = False
         recorder = Recorder(chain)
         wallets = _unique((await _wallets(recorder, addresses)).values())
         deployments = deployments_for(where, chain)
-        snapshot = await read_snapshot(recorder, deployments, wallets)
-        _refuse_fallbacks(snapshot, strict=strict)
-        _refuse_failures(snapshot)
+        for start in range(0, len(wallets), _AT_ONCE):  # what the market says is asked once, and remembered
+            snapshot = await read_snapshot(recorder, deployments, wallets[start : start + _AT_ONCE])
+            _refuse_fallbacks(snapshot, strict=strict)
+            _refuse_failures(snapshot)
         await _verify(chain)
         return recorder.fixture(
             markets=[FixtureMarket(one.protocol, one.entry, _plain_name(one)) for one in deployments],

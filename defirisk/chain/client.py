@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from typing import Unpack
 
 from defirisk.chain import multicall
-from defirisk.chain.asking import Asker
 from defirisk.chain.calls import Answer, Block, Call
 from defirisk.chain.endpoints import chain_with_id
 from defirisk.chain.headers import header_ask, read_chain_id, read_header
@@ -20,7 +19,9 @@ from defirisk.chain.multicall import Header
 from defirisk.chain.pacing import Limits, LimitSettings
 from defirisk.chain.pool import Pool, ask_checked
 from defirisk.chain.redact import check_url
+from defirisk.chain.sharing import Crew
 from defirisk.chain.transport import Endpoint, TooBig
+from defirisk.chain.usage import Usage
 from defirisk.errors import BlockReorganised, InputError, WrongChain
 from defirisk.model import Warning as Notice
 
@@ -35,6 +36,8 @@ async def open_chain(
     **settings: Unpack[LimitSettings],
 ) -> AsyncIterator[LiveChain]:
     """Open the first of ``urls`` that answers, at ``block`` or the latest, and close it in the end.
+
+    The others take its place when it fails, and share the work where there is much.
 
     ``early`` are calls that the caller will ask first: they are answered together with the opening. ``settings`` are
     those of :class:`Limits`.
@@ -53,7 +56,7 @@ async def open_chain(
         raise InputError("no endpoint to ask", hint="give one with --rpc")
     async with aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=limits.timeout),
-        connector=aiohttp.TCPConnector(limit=limits.concurrency),
+        connector=aiohttp.TCPConnector(limit=0),  # each endpoint's own throttle bounds it
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "defirisk"},
     ) as session:
@@ -65,8 +68,11 @@ async def open_chain(
 
         endpoints = [Endpoint(session, url, limits, batch_refused) for url in checked]
         chain = LiveChain(Pool(endpoints, warnings), limits, warnings)
-        await chain._open(block, expected_chain_id, early)  # noqa: SLF001 - its own constructor, which must await
-        yield chain
+        try:
+            await chain._open(block, expected_chain_id, early)  # noqa: SLF001 - its own constructor, which must await
+            yield chain
+        finally:
+            await chain._crew.close()  # noqa: SLF001 - its own end, as above
 
 
 class LiveChain:
@@ -82,7 +88,7 @@ class LiveChain:
         self.warnings = warnings
         self.round_trips = 0
         self._pool = pool
-        self._asker = Asker(pool, limits.batch_size, warnings)
+        self._crew = Crew(pool, limits.batch_size, warnings)
         self._early: dict[Call, Answer] = {}
 
     @property
@@ -95,6 +101,11 @@ class LiveChain:
         """JSON-RPC requests sent so far, retries included."""
         return self._pool.requests
 
+    @property
+    def usage(self) -> tuple[Usage, ...]:
+        """What each endpoint was asked so far, in the order given."""
+        return self._crew.usage
+
     async def calls(self, calls: Sequence[Call]) -> list[Answer]:
         """Answer ``calls`` at the pinned block, in order, all requests in flight at once.
 
@@ -106,7 +117,7 @@ class LiveChain:
         answers = dict(self._early)
         if fresh:
             self.round_trips += 1
-            answers.update(zip(fresh, await self._asker.ask(fresh), strict=True))
+            answers.update(zip(fresh, await self._crew.ask(fresh), strict=True))
         return [answers[call] for call in calls]
 
     async def logs(self, wanted: LogFilter, first: int, last: int) -> LogRange:
@@ -118,9 +129,12 @@ class LiveChain:
             ReadError: no endpoint can answer.
 
         """
+
+        def judge(replies: Sequence[Reply], host: str) -> LogRange:
+            return read_log_range(replies, wanted, first, last, host)
+
         self.round_trips += 1
-        replies = await self._pool.send(log_asks(wanted, first, last), heavy=True)
-        found = read_log_range(replies, wanted, first, last, self.source)
+        found = await self._pool.read(log_asks(wanted, first, last), judge, heavy=True)
         if last == self.block.number and found.last.hash != self.block.hash:
             raise self._reorganised()
         return found
@@ -146,13 +160,13 @@ class LiveChain:
     async def _open(self, block: int | None, expected: int | None, early: Sequence[Call]) -> None:
         if expected is not None:
             self._place_multicall(expected)
-        first = list(dict.fromkeys(early))[: self._asker.batch_size]
+        first = list(dict.fromkeys(early))[: self._crew.batch_size]
 
         async def begin(endpoint: Endpoint) -> tuple[int, Block]:
             return await self._begin(endpoint, block, expected, first)
 
         self.chain_id, self.block = await self._pool.first(begin)
-        self._asker.tag = hex(self.block.number)
+        self._crew.place.tag = hex(self.block.number)
 
     async def _begin(
         self, endpoint: Endpoint, block: int | None, expected: int | None, early: Sequence[Call]
@@ -160,8 +174,9 @@ class LiveChain:
         """Ask chain id, block and the early calls in one JSON-RPC batch, and check what comes."""
         asks = [Ask("eth_chainId", ()), header_ask(block)]
         if early:
-            calls = [*multicall.place_calls(self._asker.multicall), *early]
-            asks.append(self._asker.aggregate_ask(calls, "latest" if block is None else hex(block)))
+            calls = [*multicall.place_calls(self._crew.place.multicall), *early]
+            tag = "latest" if block is None else hex(block)
+            asks.append(self._crew.asker(endpoint).aggregate_ask(calls, tag))
         self.round_trips += 1
         try:
             replies = await ask_checked(endpoint, asks)
@@ -175,21 +190,23 @@ class LiveChain:
             raise WrongChain(expected, chain_id, hint=f"{endpoint.host} is of chain id {chain_id}")
         header = read_header(replies[1], block, endpoint.host)
         if early and not self._place_multicall(chain_id):
-            self._keep_early(header, early, replies[2], pinned=block is not None)
+            self._keep_early(endpoint, header, early, replies[2], pinned=block is not None)
         return chain_id, header.block
 
     def _place_multicall(self, chain_id: int) -> bool:
         """Use the chain's own Multicall3 where it lies elsewhere; say whether that is another than was asked."""
         known = chain_with_id(chain_id)
         address = known.multicall3.lower() if known and known.multicall3 else multicall.MULTICALL3
-        moved, self._asker.multicall = address != self._asker.multicall, address
+        moved, self._crew.place.multicall = address != self._crew.place.multicall, address
         return moved
 
-    def _keep_early(self, header: Header, early: Sequence[Call], reply: Reply, *, pinned: bool) -> None:
+    def _keep_early(
+        self, endpoint: Endpoint, header: Header, early: Sequence[Call], reply: Reply, *, pinned: bool
+    ) -> None:
         """Keep the early answers if they are proved to be of the pinned block; else they are simply asked again."""
         place = len(multicall.place_calls(None))
         try:
-            answers = self._asker.read_aggregate(reply, place + len(early))
+            answers = self._crew.asker(endpoint).read_aggregate(reply, place + len(early))
         except TooBig:
             return
         if answers is None:

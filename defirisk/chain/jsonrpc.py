@@ -94,7 +94,8 @@ _TOO_MANY_LOGS: Final = re.compile(
     r"(block|logs?|query|requested) ?ranges?|ranges? (is |of |over |limit|too )|max(imum)? range|limited to"
     r"|ranges? [\d,]+ (exceeds|is (bigger|larger|greater))|[\d,]+ (blocks? )?range"
     r"|more than [\d,]+ (results|logs|events)|too many (results|logs|events|blocks)"
-    r"|(results|logs|events|blocks) (exceed|over|limit)|exceeds? max (results|logs)|must be smaller than size|^limit exceeded",
+    r"|(results|logs|events|blocks) (exceed|over|limit)|exceeds? max (results|logs)|must be smaller than size"
+    r"|^limit exceeded",
     re.IGNORECASE,
 )
 _CODE_REVERT: Final = 3

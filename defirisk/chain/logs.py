@@ -18,7 +18,7 @@ from defirisk.chain.headers import header_ask, read_hash, read_header, read_quan
 from defirisk.chain.jsonrpc import LOGS, Ask, Reply, Result, RpcError
 from defirisk.chain.symbols import quoted
 from defirisk.chain.transport import TooBig
-from defirisk.errors import MalformedAnswer
+from defirisk.errors import EndpointRefused, MalformedAnswer
 
 _WORD: Final = 32
 _MOST_TOPICS: Final = 4
@@ -77,11 +77,14 @@ def read_log_range(replies: Sequence[Reply], wanted: LogFilter, first: int, last
 
     Raises:
         TooManyLogs: the range is refused.
+        EndpointRefused: so is a single block.
         BlockUnavailable: the endpoint has no such last block.
         MalformedAnswer: a log is not of what was asked.
 
     """
     found, header = replies
+    if isinstance(found, RpcError) and first == last:
+        raise EndpointRefused(f"{host} refuses the logs of the single block {first}: {found.message}")
     if isinstance(found, RpcError):
         raise TooManyLogs(found.message, _suggested(found, first, last))
     end = read_header(header, last, host).block

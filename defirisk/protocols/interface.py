@@ -7,15 +7,17 @@ not hash prices or amounts, convert them with ``int()``, or catch the ``Undecide
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from defirisk.model import Amount, Borne, Position, Seized, Standing, Token
+from defirisk.model import Amount, Borne, Limits, Position, Seized, Standing, Token
 
 if TYPE_CHECKING:
     from defirisk.chain.calls import Call, Chain
+    from defirisk.protocols.fast import FastRules
 
 S = TypeVar("S", bound="State")
 
@@ -125,6 +127,10 @@ class Rules(Protocol[S]):
         """Who bears these losses, by the protocol's own first-loss order."""
         ...
 
+    def limits(self, state: S) -> tuple[Limits, ...]:
+        """What the market still takes of each asset that the owner has there, at the block and whatever the prices."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -154,14 +160,31 @@ class MarketReading:
     assets: tuple[Token, ...] = ()
 
 
+class Scope(Enum):
+    """How much of a wallet is read.
+
+    ``USED`` leaves a reader free to ask only for what is owed and what secures it: whatever the exact engine computes
+    for that must be the same as in ``ALL``. A reader that ignores the scope is right, only slower; the caller drops a
+    position without debt and counted collateral.
+    """
+
+    ALL = "everything held or owed, also supplies that do not count"
+    USED = "what is owed, and what counts as collateral"
+
+
 class Reader(Protocol):
-    """Chain to positions: calls and decoding, nothing else."""
+    """Chain to positions: calls and decoding, nothing else.
+
+    A reader written before there were scopes has no such parameter; it is called without and reads everything.
+    """
 
     def early_calls(self, deployment: Deployment) -> Sequence[Call]:
         """The first calls of :meth:`read`, so that a client can send them together with its opening."""
         ...
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) in one market at the chain's pinned block.
 
         Raises:
@@ -210,8 +233,9 @@ class DebtEvents(Protocol):
 class RuleFamily:
     """A rule family as the entry point gives it: name (``aave-v3``), reader, deployments and ABI fragments.
 
-    ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``. ``debt_events`` tells
-    who borrowed, ``None`` where that cannot be told from events.
+    ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``. ``fast`` loads its
+    float rules for whole populations; its :class:`Rules` name the same loader in an attribute ``fast``. ``None`` leaves
+    everything to the exact rules. ``debt_events`` tells who borrowed, ``None`` where that cannot be told from events.
     """
 
     name: str
@@ -219,4 +243,5 @@ class RuleFamily:
     deployments: Traversable
     abis: Traversable | None = None
     rules: tuple[str, ...] = ()
+    fast: Callable[[], FastRules] | None = None
     debt_events: DebtEvents | None = None

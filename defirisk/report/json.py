@@ -32,6 +32,7 @@ from defirisk.model import (
 from defirisk.model import Warning as Notice
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet, position_warnings
 from defirisk.report.legs import family_of, unpriced_message
+from defirisk.report.limits import limits_json
 from defirisk.report.sanitize import SYMBOL_LENGTH, clean, short_address, symbol
 from defirisk.report.totals import Total, totals_of
 
@@ -122,6 +123,7 @@ def _position(analysis: PositionAnalysis) -> Json:
         "totals": _totals(standing, position.market.unit) if standing and not position.unpriced else None,
         "collateral": [_collateral(leg, analysis) for leg in standing.collateral] if standing else [],
         "debt": [_debt(leg, analysis) for leg in standing.debt] if standing else [],
+        "limits": [limits_json(one) for one in analysis.limits],
         "thresholds": [_threshold(t) for t in analysis.thresholds],
         "verdict": {"code": analysis.verdict.code, "text": clean(analysis.verdict.text, VERDICT_LENGTH)},
         "scenarios": [_outcome(outcome) for outcome in analysis.outcomes],
@@ -172,6 +174,7 @@ def _failed(failure: Failure) -> Json:
         "totals": None,
         "collateral": [],
         "debt": [],
+        "limits": [],
         "thresholds": [],
         "verdict": None,
         "scenarios": [],

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from defirisk.errors import UnknownLiquidator
-from defirisk.model import Outcome, Position, Scenario, Standing, Threshold, Verdict
+from defirisk.model import Limits, Outcome, Position, Scenario, Standing, Threshold, Verdict
 from defirisk.model import Warning as Notice
 from defirisk.risk.axes import axes_of
 from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.families import FamilyBook, FamilyOf
+from defirisk.risk.limits import limit_warnings
 from defirisk.risk.outcome import Prices, outcome_of
 from defirisk.risk.replay import liquidators
 from defirisk.risk.scenarios import moved_prices
@@ -27,7 +28,8 @@ class PositionAnalysis:
 
     ``standing`` is ``None`` where it is unpriced, and then there are no thresholds and no outcomes. ``families`` are
     by price slot. ``thresholds`` are empty where they were not asked for. ``outcomes`` are in the scenarios' order.
-    ``position`` carries what the analysis has to warn of beside what the reader had.
+    ``limits`` are what the market still takes. ``position`` carries what the analysis has to warn of beside what the
+    reader had.
     """
 
     position: Position
@@ -36,6 +38,7 @@ class PositionAnalysis:
     thresholds: tuple[Threshold, ...]
     verdict: Verdict
     outcomes: tuple[Outcome, ...]
+    limits: tuple[Limits, ...] = ()
 
 
 def analyse(
@@ -67,13 +70,15 @@ def analyse(
         )
     if position.unpriced:
         verdict = unpriced_verdict(position)
-        return PositionAnalysis(position, None, book.families(position), (), verdict, ())
+        return PositionAnalysis(position, None, book.families(position), (), verdict, (), _limits(position))
     standing = position.rules.standing(position.state)
     families = book.families(position, standing)
     found = _thresholds(position, standing, book, liquidator) if thresholds else None
+    limits = _limits(position)
+    notices = (*limit_warnings(limits, standing), *_doubts(found or (), liquidator))
     moved = ((each.name, moved_prices(position, each, book, families)) for each in _bound(position, scenarios, book))
     return PositionAnalysis(
-        position=replace(position, warnings=(*position.warnings, *_doubts(found or (), liquidator))),
+        position=replace(position, warnings=(*position.warnings, *notices)),
         standing=standing,
         families=families,
         thresholds=found or (),
@@ -81,7 +86,13 @@ def analyse(
         outcomes=tuple(
             outcome_of(position, name, prices, liquidator=liquidator, today=standing) for name, prices in moved
         ),
+        limits=limits,
     )
+
+
+def _limits(position: Position) -> tuple[Limits, ...]:
+    limits: tuple[Limits, ...] = position.rules.limits(position.state)
+    return limits
 
 
 def _doubts(thresholds: tuple[Threshold, ...], liquidator: str) -> Iterable[Notice]:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
-from defirisk.chain import transport
 from defirisk.cli.app import app
 
 from .log_server import RECORDING, LogServer
@@ -80,13 +79,3 @@ def whole(server: LogServer, first: int = 0, last: int | None = None) -> list[tu
     """What the list must be."""
     found = server.expected(first) if last is None else server.expected(first, last)
     return [(address, block, "borrower") for address, block in found.items()]
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting is real, only shorter, for commands that run in this process."""
-    import tenacity
-
-    jitter = tenacity.wait_random_exponential
-    monkeypatch.setattr(tenacity, "wait_random_exponential", lambda multiplier, max: jitter(multiplier=0.001, max=max))
-    assert transport

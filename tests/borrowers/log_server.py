@@ -14,7 +14,7 @@ from tests.support.rpc_server import RpcError, RpcServer
 RECORDING = "tests/recorded/data/aave-v3-3.5.json.gz"
 BORROW = "0x" + keccak(text="Borrow(address,address,address,uint256,uint8,uint256,uint16)").hex()
 GET_POOL = "026b1d5f"
-LAST = 120_000
+LAST = 30_000
 RESERVE = "0x" + "7e" * 20
 Log = dict[str, Any]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.support.rpc_server import Drop, Raw, RpcError
 from .conftest import borrowers, listed, rows, run, whole
 from .log_server import LAST, Log, LogServer, most_blocks, most_results, word
 
-COUNT = 3000
+COUNT = 2000
 
 
 @pytest.fixture
@@ -42,10 +43,10 @@ def _checksummed(server: LogServer) -> str:
 
 def test_only_the_blocks_asked_for_count(crowded: LogServer, tmp_path: Path) -> None:
     out = tmp_path / "wallets.csv"
-    assert borrowers(crowded, out, "--to-block", "60000", first=20_001).code == 0
-    assert listed(out) == whole(crowded, 20_001, 60_000)
-    assert min(first for first, _ in crowded.ranges) == 20_001
-    assert max(last for _, last in crowded.ranges) == 60_000
+    assert borrowers(crowded, out, "--to-block", "20000", first=5_001).code == 0
+    assert listed(out) == whole(crowded, 5_001, 20_000)
+    assert min(first for first, _ in crowded.ranges) == 5_001
+    assert max(last for _, last in crowded.ranges) == 20_000
 
 
 def test_stdout_and_json_lines(crowded: LogServer, tmp_path: Path) -> None:
@@ -58,11 +59,11 @@ def test_stdout_and_json_lines(crowded: LogServer, tmp_path: Path) -> None:
 
 LIMITS: dict[str, Any] = {
     "blocks": most_blocks(777),
-    "one block": lambda first, last, logs: RpcError(-32602, "range is too large") if last > first + 99 else None,
+    "one block": lambda first, last, logs: RpcError(-32602, "range is too large") if last > first + 299 else None,
     "results": most_results(40),
     "both": lambda *asked: most_blocks(1999)(*asked) or most_results(60)(*asked),
     "only a word": most_blocks(2500, "limit exceeded", -32005),
-    "whatever is asked first": lambda first, last, logs: RpcError(-32000, "block range too large") if last - first > 20_000 else None,
+    "whatever is asked first": lambda first, last, logs: RpcError(-32000, "block range too large") if last - first > 12_000 else None,
 }
 
 
@@ -74,26 +75,19 @@ def test_ranges_shrink_to_what_is_taken(crowded: LogServer, tmp_path: Path, limi
     answered = sorted(crowded.answered_ranges)
     assert answered[0][0] == 0
     assert answered[-1][1] == LAST
-    assert all(one[1] + 1 == other[0] for one, other in zip(answered, answered[1:], strict=False))  # each block once
+    assert all(one[1] + 1 == other[0] for one, other in pairwise(answered))  # each block once
 
 
 def test_ranges_grow_again_where_there_is_less(server: LogServer, tmp_path: Path) -> None:
-    for number in range(2000):
+    for number in range(1000):
         server.borrow(number // 2, number, f"0x{number + 1:040x}")
     server.limit = most_results(100)
     assert borrowers(server, tmp_path / "w.csv").code == 0
     assert listed(tmp_path / "w.csv") == whole(server)
     sizes = [last - first + 1 for first, last in server.answered_ranges]
     assert min(sizes) <= 50
-    assert max(sizes) > 10_000
-    assert len(server.ranges) < 160  # 40 ranges of 50 blocks have to be; the rest is finding out
-
-
-def test_most_of_the_range_limit_is_used(crowded: LogServer, tmp_path: Path) -> None:
-    crowded.limit = most_blocks(2000)
-    assert borrowers(crowded, tmp_path / "w.csv").code == 0
-    assert len(crowded.answered_ranges) < 1.4 * LAST / 2000
-    assert len(crowded.ranges) < 1.3 * len(crowded.answered_ranges)
+    assert max(sizes) > 5_000
+    assert len(server.ranges) < 90  # 10 ranges of 50 blocks have to be; the rest is finding out
 
 
 @pytest.mark.parametrize("form", ["hex", "decimal", "data"])
@@ -110,11 +104,10 @@ def test_a_range_that_the_endpoint_suggests_is_used(crowded: LogServer, tmp_path
     crowded.limit = limit
     assert borrowers(crowded, tmp_path / "w.csv", first=1000).code == 0
     assert listed(tmp_path / "w.csv") == whole(crowded, 1000)
-    assert [last - first + 1 for first, last in crowded.answered_ranges][0] == 1234
+    assert next(last - first + 1 for first, last in crowded.answered_ranges) == 1234
 
 
 def test_http_413_and_a_body_that_is_too_long(crowded: LogServer, tmp_path: Path) -> None:
-    crowded.script.extend([Raw(200, b'{"jsonrpc":"2.0","id":1,"result":"0x7a69"}')] * 0)
     posts = crowded.arrived
 
     def arrived(payload: Any) -> Any:
@@ -138,19 +131,12 @@ def test_dropped_and_throttled_requests_lose_nobody(crowded: LogServer, tmp_path
     posts, count = crowded.arrived, iter(range(10**6))
 
     def arrived(payload: Any) -> Any:
-        posts(payload)
-        return {1: Drop(), 3: busy, 4: Raw(502, b"bad gateway")}.get(next(count) % 7, posts.__self__.script or None) or _passed()
+        proper = posts(payload)
+        return {1: Drop(), 3: busy, 4: Raw(502, b"bad gateway")}.get(next(count) % 7, proper)
 
     crowded.arrived = arrived  # type: ignore[method-assign]
-    crowded.answered = lambda: None  # type: ignore[method-assign]
     assert borrowers(crowded, tmp_path / "w.csv").code == 0
     assert listed(tmp_path / "w.csv") == whole(crowded)
-
-
-def _passed() -> Any:
-    from tests.support.rpc_server import Pass
-
-    return Pass()
 
 
 @pytest.mark.parametrize("batches", ["error", "short", "object", "status", "shuffled"])
@@ -195,7 +181,7 @@ LIES: dict[str, Callable[[list[Log]], Any]] = {
     "a block outside": _set("blockNumber", hex(LAST + 1)),
     "a block before": _set("blockNumber", "0x1"),
     "a pending log": _set("blockNumber", None),
-    "a number for a quantity": _set("blockNumber", 70_000),
+    "a number for a quantity": _set("blockNumber", 20_000),
     "no block hash": _set("blockHash", None),
     "two hashes of a block": lambda logs: [log for one in logs for log in (one, {**one, "logIndex": "0xffff", "blockHash": "0x" + "0d" * 32})],
     "twice the same log": lambda logs: [*logs, *logs],
@@ -206,13 +192,10 @@ LIES: dict[str, Callable[[list[Log]], Any]] = {
 @pytest.mark.parametrize("lie", LIES)
 def test_a_lie_is_an_error_and_nothing_is_written(crowded: LogServer, tmp_path: Path, lie: str) -> None:
     crowded.lie = LIES[lie]
-    ran = borrowers(crowded, tmp_path / "w.csv", first=50_000)
+    ran = borrowers(crowded, tmp_path / "w.csv", first=10_000)
     assert (ran.code, ran.out) == (3, "")
     assert "error[malformed-answer]: 127.0.0.1:" in ran.err or "error[malformed-answer]: log " in ran.err
     assert not (tmp_path / "w.csv").exists()
-    crowded.lie = list
-    assert borrowers(crowded, tmp_path / "w.csv", "--resume", first=50_000).code == 0
-    assert listed(tmp_path / "w.csv") == whole(crowded, 50_000)
 
 
 def test_logs_in_any_order_are_put_in_the_chain_s(crowded: LogServer, tmp_path: Path) -> None:
@@ -236,10 +219,10 @@ def test_nobody_is_an_empty_list(server: LogServer, tmp_path: Path) -> None:
 
 
 def test_a_single_block_that_is_refused_is_an_error(crowded: LogServer, tmp_path: Path) -> None:
-    crowded.limit = lambda first, last, logs: RpcError(-32000, "query returned more than 10000 results") if first <= 60_000 <= last else None
+    crowded.limit = lambda first, last, logs: RpcError(-32000, "query returned more than 10000 results") if first <= 20_000 <= last else None
     ran = borrowers(crowded, tmp_path / "w.csv")
     assert ran.code == 3
-    assert "refuses the logs of the single block 60000" in ran.err
+    assert "refuses the logs of the single block 20000" in ran.err
     assert not (tmp_path / "w.csv").exists()
 
 
@@ -251,7 +234,7 @@ def test_an_endpoint_that_never_answers_large_ranges_in_time_is_asked_for_less(c
 
 def test_the_next_endpoint_goes_on_where_one_dies(crowded: LogServer, other: LogServer, tmp_path: Path) -> None:
     other.logs = crowded.logs
-    crowded.limit = lambda first, last, logs: RpcError(-32601, "not for you") if last > 50_000 else None
+    crowded.limit = lambda first, last, logs: RpcError(-32601, "not for you") if last > 10_000 else None
     assert borrowers(crowded, tmp_path / "w.csv", "--rpc", other.url).code == 0
     assert listed(tmp_path / "w.csv") == whole(crowded)
     assert crowded.answered_ranges

@@ -15,6 +15,7 @@ from defirisk.model import (
     Collateral,
     ContractView,
     Debt,
+    Limits,
     Market,
     Position,
     Seized,
@@ -109,6 +110,9 @@ class ToyRules:
 
     def borne_by(self, state: ToyState, losses) -> tuple[Borne, ...]:
         return tuple(Borne(self.who, loss.token, loss.raw) for loss in losses)
+
+    def limits(self, state: ToyState) -> tuple[Limits, ...]:
+        return tuple(Limits(side.token, slot) for slot, side in enumerate(state.sides))
 
 
 def position(*sides: Side, unit: Unit = USD, chain_id: int = 1, who: str = "suppliers", **fields) -> Position:

@@ -58,6 +58,7 @@ class Recording:
             liquidate_collateral_factor=int(one["liquidateCollateralFactor"]),
             liquidation_factor=int(one["liquidationFactor"]),
             ask=ask_factor(factor, int(one["liquidationFactor"])),
+            supply_cap=int(one["supplyCap"]),
         )
 
     def curve(self, side: str) -> Curve:

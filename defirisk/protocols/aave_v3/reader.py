@@ -27,7 +27,7 @@ from defirisk.protocols.aave_v3.reader_owners import Entered, Owner
 from defirisk.protocols.aave_v3.reader_positions import Draft
 from defirisk.protocols.aave_v3.reader_revision import Choice, choose_rules
 from defirisk.protocols.aave_v3.rules import RULES, AaveV3Rules
-from defirisk.protocols.interface import Deployment, MarketReading
+from defirisk.protocols.interface import Deployment, MarketReading, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +58,9 @@ class AaveV3Reader:
         hinted = market.hinted_site(deployment)
         return [*market.provider_calls(deployment.entry), *(market.market_calls(hinted) if hinted else ())]
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) in one market at the chain's pinned block.
 
         Raises:
@@ -73,11 +75,13 @@ class AaveV3Reader:
         ahead = market.is_at(site, market.hinted_site(deployment))
         # Ahead, each stage may ask what the next one would; asking again what is known costs nothing.
         asks = [*market.market_calls(site), *(call for one in wallets for call in ownership.owner_calls(site, one))]
+        if scope is Scope.ALL:
+            asks += [ownership.account_call(site, one) for one in wallets]
         if ahead:
             asks += _reserve_calls(site, market.read_listing(answers, site), cover)
         await answers.ask(asks)
         listing = market.read_listing(answers, site)
-        owners = [attempt(ownership.read_owner, answers, site, one) for one in wallets]
+        owners = [attempt(ownership.read_owner, answers, site, one, scope) for one in wallets]
         asks = [*_reserve_calls(site, listing, cover), *_emode_calls(site, owners)]
         if ahead:
             asks += _balance_calls(answers, _read_book(answers, site, listing, cover), owners)
@@ -130,7 +134,8 @@ def _balance_calls(answers: Answers, book: Book, owners: Owners) -> Iterator[Cal
     yield from reserves.feed_calls(listed.price for listed in book.listed)
     yield from umbrella.stake_calls(answers, book.umbrella, book.site, book.listed)
     for owner in owners:
-        if isinstance(owner, Owner):
+        if isinstance(owner, Owner) and owner.asked:
+            yield ownership.account_call(book.site, owner.address)
             for listed in book.listed:
                 yield from ownership.balance_calls(listed, owner, book.rules[0])
 
@@ -172,6 +177,7 @@ def _gather(answers: Answers, book: Book, emodes: Emodes) -> positions.Read:
     oracle = book.site.oracle
     covered = umbrella.read_coverages(answers, book.umbrella, book.site, book.listed)
     return positions.Read(
+        site=book.site,
         listed=covered.listed,
         uncovered=covered.causes,
         emodes=emodes,

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from defirisk.fixedpoint import RAY, WAD, div_up, ray_mul_half_up
-from defirisk.model import Amount, Borne, Standing
+from defirisk.model import Amount, Borne, Limits, Standing
 from defirisk.protocols.aave_v3 import interest
 from defirisk.protocols.aave_v3.account import BPS_IN_WAD, AccountData, account_data, debt_of, judge, supply_of
 from defirisk.protocols.aave_v3.coverage import borne_with_umbrella
+from defirisk.protocols.aave_v3.limits import limits_of
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
 from defirisk.protocols.aave_v3.revisions import POOL_REVISIONS, REVISIONS, UNVERIFIED_POOL_REVISIONS, Revision
 from defirisk.protocols.aave_v3.state import AaveState, Holding
@@ -102,6 +103,10 @@ class AaveV3Rules:
         if self.revision.deficit:
             return borne_with_umbrella(state, losses)
         return tuple(Borne("suppliers", loss.token, loss.raw) for loss in losses)
+
+    def limits(self, state: AaveState) -> tuple[Limits, ...]:
+        """``ValidationLogic.validateSupply`` and ``validateBorrow``: what the reserves' settings let in."""
+        return limits_of(state)
 
     def indices_at(
         self,

@@ -18,7 +18,8 @@ _WITH_THRESHOLD: Final = 7
 @dataclass(frozen=True, slots=True)
 class Listing:
     """How a Comptroller lists a market: factors wad. ``incentive`` is ``None`` where it has one for all markets;
-    ``newer`` means Venus's struct, which has a threshold and an incentive of the market's own.
+    ``newer`` means Venus's struct, which has a threshold and an incentive of the market's own, and says whether
+    the core pool may borrow there.
     """
 
     listed: bool
@@ -26,6 +27,7 @@ class Listing:
     liquidation_threshold: int
     incentive: int | None
     newer: bool
+    borrow_allowed: bool = True
 
 
 def decode_listing(answer: Answer, market: str) -> Listing:
@@ -43,7 +45,8 @@ def decode_listing(answer: Answer, market: str) -> Listing:
     if len(answer.data) % _WORD or len(words) < _SHORTEST or words[0] > 1 or words[1] > WAD:
         raise MalformedAnswer(f"the Comptroller's {place} answered what is no market: {answer.data[:64].hex()}")
     if len(words) >= _WITH_THRESHOLD:
-        return Listing(bool(words[0]), words[1], words[3], words[4], newer=True)
+        allowed = bool(words[_WITH_THRESHOLD - 1])
+        return Listing(bool(words[0]), words[1], words[3], words[4], newer=True, borrow_allowed=allowed)
     if len(words) > _SHORTEST and words[2] > 1:
         raise UnsupportedRules(f"the Comptroller's {place} has a number where Compound V2 has a flag: another protocol")
     return Listing(bool(words[0]), words[1], words[1], None, newer=False)

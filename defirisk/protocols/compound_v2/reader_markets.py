@@ -16,12 +16,12 @@ from defirisk.model import NATIVE_COIN, Token
 from defirisk.protocols.compound_v2.decoding import Listing, decode_listing
 from defirisk.protocols.compound_v2.interest import Totals, accrued, books_of
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, Comptroller
-from defirisk.protocols.compound_v2.state import Books
+from defirisk.protocols.compound_v2.state import Books, Caps
 
 DECIMALS: Final = Abi.load("erc20")["decimals"]
 MOST_DECIMALS: Final = 36
 _COIN_DECIMALS: Final = 18
-_SEIZE, _LIQUIDATE = 4, 5
+_MINT, _REDEEM, _BORROW, _REPAY, _SEIZE, _LIQUIDATE = range(6)
 """Venus's ``ComptrollerTypes.Action``."""
 _TOTALS: Final = ("getCash", "totalBorrows", "totalReserves", "totalSupply", "borrowIndex")
 _OWN: Final = (
@@ -37,26 +37,27 @@ _OWN: Final = (
     "protocolSeizeShareMantissa",
 )
 _GUARDED: Final = ("isDeprecated", "borrowGuardianPaused", "mintGuardianPaused", "isForcedLiquidationEnabled")
+_CAPS: Final = ("borrowCaps", "supplyCaps")
+_NO_CAP: Final = 2**255
+"""From here on a cap is none: governance writes the largest number there is."""
 _PREFIX: Final = re.compile(r"^[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What governance has switched. ``borrow_paused`` and ``mint_paused`` change no rule here and are only told."""
+    """What governance has switched, in liquidations; what else it has paused stands in the market's ``caps``."""
 
     deprecated: bool
     forced: bool
     seize_paused: bool
     liquidate_paused: bool
-    borrow_paused: bool
-    mint_paused: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A cToken as read. ``underlying`` lower-case, ``None`` for the chain's own coin; ``price`` the oracle's mantissa,
     0 with a ``cause`` where it has none. ``books`` accrued to the block; ``stored_index`` and ``index`` the borrow
-    index before and after.
+    index before and after. ``caps`` what it still takes.
     """
 
     address: str
@@ -64,6 +65,7 @@ class Listed:
     underlying: str | None
     listing: Listing
     flags: Flags
+    caps: Caps
     seize_share: int
     price: int
     cause: str | None
@@ -80,8 +82,8 @@ def market_calls(site: Comptroller, market: str) -> Iterator[Call]:
     yield from (ABI[name](market) for name in _OWN)
     yield ABI["markets"](site.entry, market)
     yield ABI["getUnderlyingPrice"](site.oracle, market)
-    yield from (ABI[name](site.entry, market) for name in _GUARDED)
-    yield from (ABI["actionPaused"](site.entry, market, action) for action in (_SEIZE, _LIQUIDATE))
+    yield from (ABI[name](site.entry, market) for name in (*_GUARDED, *_CAPS))
+    yield from (ABI["actionPaused"](site.entry, market, action) for action in range(_LIQUIDATE + 1))
 
 
 def token_calls(listed: Listed) -> Iterator[Call]:
@@ -118,12 +120,14 @@ def read_market(answers: Answers, site: Comptroller, market: str) -> Listed:
         raise ContractMismatch(f"{checksum(market)} does not reckon its exchange rate as Compound V2 does")
     now = _accrued(answers, site, market, stored)
     price, cause = _price(answers, site, market)
+    listing = decode_listing(answers.answer(ABI["markets"](site.entry, market)), market)
     return Listed(
         address=market,
         symbol=decode_symbol(answers.answer(ABI["symbol"](market))) or short_address(market),
         underlying=_underlying(answers, market),
-        listing=decode_listing(answers.answer(ABI["markets"](site.entry, market)), market),
+        listing=listing,
         flags=_flags(answers, site, market),
+        caps=_caps(answers, site, market, listing),
         seize_share=answers.probe(ABI["protocolSeizeShareMantissa"], market) or 0,
         price=price,
         cause=cause,
@@ -168,17 +172,43 @@ def _underlying(answers: Answers, market: str) -> str | None:
 
 
 def _flags(answers: Answers, site: Comptroller, market: str) -> Flags:
-    def is_set(name: str, *arguments: int) -> bool:
-        return bool(answers.probe(ABI[name], site.entry, market, *arguments))
-
     return Flags(
-        deprecated=is_set("isDeprecated"),
-        forced=is_set("isForcedLiquidationEnabled"),
-        seize_paused=site.seize_paused or is_set("actionPaused", _SEIZE),
-        liquidate_paused=is_set("actionPaused", _LIQUIDATE),
-        borrow_paused=is_set("borrowGuardianPaused"),
-        mint_paused=is_set("mintGuardianPaused"),
+        deprecated=_is_set(answers, site, market, "isDeprecated"),
+        forced=_is_set(answers, site, market, "isForcedLiquidationEnabled"),
+        seize_paused=site.seize_paused or _is_paused(answers, site, market, _SEIZE),
+        liquidate_paused=_is_paused(answers, site, market, _LIQUIDATE),
     )
+
+
+def _is_set(answers: Answers, site: Comptroller, market: str, name: str) -> bool:
+    return bool(answers.probe(ABI[name], site.entry, market))
+
+
+def _is_paused(answers: Answers, site: Comptroller, market: str, action: int) -> bool:
+    return bool(answers.probe(ABI["actionPaused"], site.entry, market, action))
+
+
+def _caps(answers: Answers, site: Comptroller, market: str, listing: Listing) -> Caps:
+    """``mintAllowed`` and ``borrowAllowed``; what is no longer listed takes nothing new."""
+    minting = _is_set(answers, site, market, "mintGuardianPaused") or _is_paused(answers, site, market, _MINT)
+    borrowing = _is_set(answers, site, market, "borrowGuardianPaused") or _is_paused(answers, site, market, _BORROW)
+    venus = site.vai is not None
+    return Caps(
+        most_borrows=_most(answers.probe(ABI["borrowCaps"], site.entry, market), reachable=listing.newer),
+        most_supply=_most(answers.probe(ABI["supplyCaps"], site.entry, market), reachable=venus),
+        by_tokens=venus,
+        mint_paused=minting or not listing.listed,
+        borrow_paused=borrowing or not listing.listed or not listing.borrow_allowed,
+        repay_paused=_is_paused(answers, site, market, _REPAY) or not listing.listed,
+        redeem_paused=_is_paused(answers, site, market, _REDEEM) or not listing.listed,
+    )
+
+
+def _most(cap: int | None, *, reachable: bool) -> int | None:
+    """The largest total that a cap lets in: itself (and 0 is nothing), or one less (and 0 is no cap)."""
+    if cap is None or (reachable and cap >= _NO_CAP):
+        return None
+    return cap if reachable else cap - 1 if cap else None
 
 
 # --- names --------------------------------------------------------------------------------------------------------

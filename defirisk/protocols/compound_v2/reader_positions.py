@@ -174,6 +174,7 @@ def _terms(answers: Answers, book: Book, account: Account, one: Listed) -> CToke
         forced=one.flags.deprecated or one.flags.forced or bool(forced),
         liquidate_paused=one.flags.liquidate_paused or not listing.listed,
         seize_paused=one.flags.seize_paused or not listing.listed,
+        caps=one.caps,
     )
 
 

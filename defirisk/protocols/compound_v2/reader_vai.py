@@ -84,7 +84,7 @@ def vai_holding(site: Comptroller, minted: Minted, symbol: str, incentive: int) 
     """VAI as a market that is only owed; its books hold this one debt."""
     token = Token(checksum(minted.token), symbol, _DECIMALS)
     return Holding(
-        market=CToken(checksum(site.vai or site.entry), symbol, token, 0, 0, incentive),
+        market=CToken(checksum(site.vai or site.entry), symbol, token, 0, 0, incentive, caps=None),
         books=Books(minted.accrued, minted.accrued, 0, 0, WAD),
         tokens=0,
         debt=minted.accrued,

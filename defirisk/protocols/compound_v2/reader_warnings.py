@@ -96,12 +96,22 @@ def _market(holding: Holding, one: Listed, case: Case) -> Iterator[Notice]:
         yield Notice("paused-market", f"seizing {symbol} is paused")
     if one.flags.liquidate_paused and owes:
         yield Notice("paused-market", f"liquidating {symbol} debt is paused")
-    if one.flags.borrow_paused or one.flags.mint_paused:
-        stopped = [name for name, on in (("supply", one.flags.mint_paused), ("debt", one.flags.borrow_paused)) if on]
-        yield Notice("paused-market", f"{one.symbol} takes no new {' and no new '.join(stopped)}; liquidations go on")
+    if one.listing.listed:
+        yield from _pauses(one, owes=owes, holds=holding.tokens > 0)
     yield from _seizable(holding, one, case)
     if owes and not holding.entered:
         yield Notice("unseen-debt", f"{symbol} is owed in a market not entered: the Comptroller does not count it")
+
+
+def _pauses(one: Listed, *, owes: bool, holds: bool) -> Iterator[Notice]:
+    caps = one.caps
+    if caps.borrow_paused or caps.mint_paused:
+        stopped = [name for name, on in (("supply", caps.mint_paused), ("debt", caps.borrow_paused)) if on]
+        yield Notice("paused-market", f"{one.symbol} takes no new {' and no new '.join(stopped)}; liquidations go on")
+    if caps.repay_paused and owes:
+        yield Notice("paused-market", f"repaying {one.symbol} debt is paused")
+    if caps.redeem_paused and holds:
+        yield Notice("paused-market", f"withdrawing from {one.symbol} is paused")
 
 
 def _seizable(holding: Holding, one: Listed, case: Case) -> Iterator[Notice]:

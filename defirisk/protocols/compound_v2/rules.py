@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from defirisk.fixedpoint import WAD, div_up
-from defirisk.model import Amount, Borne, ContractView, Standing
+from defirisk.model import Amount, Borne, ContractView, Limits, Standing
 from defirisk.protocols.compound_v2.account import is_forced, judge, stored_liquidity
+from defirisk.protocols.compound_v2.limits import limits_of
 from defirisk.protocols.compound_v2.liquidation import liquidate
 from defirisk.protocols.compound_v2.state import CompoundState
 from defirisk.protocols.interface import Pair, Slack, Step
@@ -90,6 +91,10 @@ class CompoundV2Rules:
         neither it nor, if governance uses them, the reserves.
         """
         return tuple(borne for loss in losses for borne in _borne(state, loss))
+
+    def limits(self, state: CompoundState) -> tuple[Limits, ...]:
+        """``mintAllowed`` and ``borrowAllowed``: pauses and caps, totals accrued to the block."""
+        return tuple(limits_of(state))
 
 
 def _borne(state: CompoundState, loss: Amount) -> list[Borne]:

@@ -18,6 +18,25 @@ UNIT_DECIMALS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
+class Caps:
+    """What a market still takes: the largest totals, underlying base units, ``None`` without a cap; and pauses.
+
+    Compound's own and Moonwell's contracts refuse a total that *reaches* the cap, so the largest is one less; Venus's
+    (its supply cap always, its borrow cap since its Comptroller is a diamond) takes the cap itself, and a cap of 0
+    lets nothing in. ``by_tokens``: the total supply is the cTokens at their rate (Venus), elsewhere it is cash +
+    borrows - reserves.
+    """
+
+    most_borrows: int | None = None
+    most_supply: int | None = None
+    by_tokens: bool = False
+    mint_paused: bool = False
+    borrow_paused: bool = False
+    repay_paused: bool = False
+    redeem_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CToken:
     """One market as it is configured for this owner.
 
@@ -27,7 +46,7 @@ class CToken:
     collateral. ``seize_share`` wad, the part of what is seized that the market keeps (``protocolSeizeShareMantissa``).
     ``forced``: a debt here may be liquidated without a shortfall and in full, because the market is deprecated
     (``Comptroller.isDeprecated``) or liquidation was forced (Venus). ``liquidate_paused`` stops liquidating a debt
-    here, ``seize_paused`` seizing this collateral.
+    here, ``seize_paused`` seizing this collateral. ``caps`` is ``None`` where there is no market (VAI).
     """
 
     address: str
@@ -40,6 +59,7 @@ class CToken:
     forced: bool = False
     liquidate_paused: bool = False
     seize_paused: bool = False
+    caps: Caps | None = Caps()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from defirisk.protocols.compound_v3 import reader_accounts as accounts
 from defirisk.protocols.compound_v3 import reader_market as markets
 from defirisk.protocols.compound_v3.reader_accounts import Account, Book
 from defirisk.protocols.compound_v3.reader_market import ABI, Site
-from defirisk.protocols.interface import Deployment, MarketReading
+from defirisk.protocols.interface import Deployment, MarketReading, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +36,9 @@ class CometReader:
         """Return the first calls of :meth:`read`, so that a client can send them together with its opening."""
         return markets.market_calls(deployment.entry)
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) in one market at the chain's pinned block.
 
         Raises:
@@ -48,7 +50,7 @@ class CometReader:
         users = [call for wallet in wallets for call in accounts.account_calls(entry, wallet)]
         await answers.ask([*self.early_calls(deployment), *users])
         site = markets.read_site(answers, entry)
-        owners = [_attempt(accounts.read_account, answers, site, wallet) for wallet in wallets]
+        owners = [_attempt(accounts.read_account, answers, site, wallet, scope) for wallet in wallets]
         if not list(_active(owners)):
             return MarketReading(tuple(_absent(owner) for owner in owners), site.rules.name)
         await answers.ask(_second_calls(site, owners))

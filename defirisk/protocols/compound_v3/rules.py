@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from defirisk.model import Amount, Borne, Standing
+from defirisk.model import Amount, Borne, Limits, Standing
 from defirisk.protocols.compound_v3.absorb import absorb, sales_conserve
 from defirisk.protocols.compound_v3.account import judge
+from defirisk.protocols.compound_v3.limits import limits_of
 from defirisk.protocols.compound_v3.state import BASE, CometState
 from defirisk.protocols.interface import Pair, Refused, Slack, Step
 
@@ -79,6 +80,10 @@ class CometRules:
             shares = (("reserves", paid), ("suppliers", loss.raw - paid))
             borne += [Borne(who, loss.token, amount) for who, amount in shares if amount > 0]
         return tuple(borne)
+
+    def limits(self, state: CometState) -> tuple[Limits, ...]:
+        """``Comet.supply`` (which is also how base is repaid) and ``withdraw`` (which is also how it is borrowed)."""
+        return limits_of(state)
 
 
 COMET: Final = CometRules("comet", most_assets=16)

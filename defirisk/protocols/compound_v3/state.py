@@ -30,7 +30,8 @@ class Asset:
     """One collateral as listed (``CometCore.AssetInfo``).
 
     ``offset`` is its bit; ``scale`` base units in a whole token; the three factors wad. ``ask`` wad, the share of the
-    oracle price at which the storefront sells it (``Comet.quoteCollateral``: 1 - discount).
+    oracle price at which the storefront sells it (``Comet.quoteCollateral``: 1 - discount). ``supply_cap`` and
+    ``total_supply`` base units (``totalsCollateral``), the cap ``None`` where it is not known.
     """
 
     token: Token
@@ -40,6 +41,8 @@ class Asset:
     liquidate_collateral_factor: int
     liquidation_factor: int
     ask: int
+    supply_cap: int | None = None
+    total_supply: int = 0
 
 
 @dataclass(frozen=True, slots=True)

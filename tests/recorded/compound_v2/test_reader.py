@@ -20,7 +20,7 @@ from defirisk.errors import (
     NotDeployed,
     UnsupportedRules,
 )
-from defirisk.model import NATIVE_COIN, Position, PositionStatus
+from defirisk.model import NATIVE_COIN, Limit, Limits, Position, PositionStatus
 from defirisk.protocols.compound_v2.family import PROTOCOL
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, MULTICALL3
 from defirisk.protocols.interface import Deployment, MarketReading
@@ -325,6 +325,95 @@ def test_pauses_are_told_and_obeyed() -> None:
     assert any(text.startswith("seizing") for text in texts)
     assert "cOLDX takes no new debt; liquidations go on" in texts
     assert all(holding.market.seize_paused for holding in position.state.holdings)
+
+
+def limits_of(chain: FakeChain, slot: int = 0) -> Limits:
+    position = one(chain)
+    return position.rules.limits(position.state)[slot]
+
+
+def totals_of(chain: FakeChain, slot: int = 0) -> tuple[int, int, int]:
+    """Total borrows, total supply by the books, and by the cTokens at their rate."""
+    books = one(chain).state.holdings[slot].books
+    return books.borrows, books.gross - books.reserves, books.rate * books.supply // 10**18
+
+
+def test_the_original_has_no_supply_cap_and_no_borrow_cap_until_one_is_set() -> None:
+    """Compound: the total after a borrow must stay below the cap, of interest accrued first; 0 is no cap."""
+    chain = running()
+    market = one(chain).state.holdings[0].market.address
+    borrows = totals_of(chain)[0]
+    assert limits_of(chain).supply == Limit()
+    assert limits_of(chain).borrow == Limit()
+    for cap, room in ((0, None), (borrows + 8, 7), (borrows + 1, 0), (borrows, 0), (1, 0)):
+        chain.number("borrowCaps", COMPTROLLER, market, cap)
+        assert limits_of(chain).borrow == Limit(cap=cap - 1 if cap else None, room=room)
+
+
+def test_a_supply_cap_of_a_fork_is_held_against_the_books() -> None:
+    """Moonwell: cash + borrows - reserves must stay below the cap; 0 is no cap."""
+    chain = running()
+    market = one(chain).state.holdings[0].market.address
+    supply = totals_of(chain)[1]
+    for cap, room in ((0, None), (supply + 8, 7), (supply, 0)):
+        chain.number("supplyCaps", COMPTROLLER, market, cap)
+        assert limits_of(chain).supply == Limit(cap=cap - 1 if cap else None, room=room)
+
+
+def test_venus_takes_up_to_the_cap_and_nothing_at_zero() -> None:
+    chain = venus(running())
+    market = one(chain).state.holdings[0].market.address
+    borrows, _, by_tokens = totals_of(chain)
+    for cap, room in ((0, 0), (by_tokens + 8, 8), (2**256 - 1, None)):
+        chain.number("supplyCaps", COMPTROLLER, market, cap)
+        assert limits_of(chain).supply == Limit(cap=None if room is None else cap, room=room)
+    for cap, room in ((0, 0), (borrows + 8, 8), (2**256 - 1, None)):
+        chain.number("borrowCaps", COMPTROLLER, market, cap)
+        assert limits_of(chain).borrow == Limit(cap=None if room is None else cap, room=room)
+
+
+def test_venus_before_the_diamond_has_its_borrow_cap_from_compound() -> None:
+    chain = venus(running())
+    held = one(chain).state.holdings[0].market
+    members = (True, held.collateral_factor, True)
+    chain.tell("markets", COMPTROLLER, [held.address], ["bool", "uint256", "bool"], *members)
+    for cap, room in ((0, None), (totals_of(chain)[0] + 8, 7)):
+        chain.number("borrowCaps", COMPTROLLER, held.address, cap)
+        assert limits_of(chain).borrow.room == room
+
+
+@pytest.mark.parametrize(
+    ("action", "closed"), [(0, "supply"), (1, "withdraw_open"), (2, "borrow"), (3, "repay_open"), (4, ""), (5, "")]
+)
+def test_what_venus_pauses_is_closed_and_told(action: int, closed: str) -> None:
+    chain = venus(frozen())
+    holdings = one(chain).state.holdings
+    slot = next(slot for slot, holding in enumerate(holdings) if (holding.debt if action in (3, 5) else holding.tokens))
+    chain.flag("actionPaused", COMPTROLLER, holdings[slot].market.address, action, True)
+    limits = limits_of(chain, slot)
+    told = {
+        "supply": limits.supply.open, "borrow": limits.borrow.open, "repay_open": limits.repay_open,
+        "withdraw_open": limits.withdraw_open,
+    }  # fmt: skip
+    assert told == {name: name != closed for name in told}
+    assert "paused-market" in codes(one(chain))
+
+
+def test_a_venus_market_that_the_core_pool_may_not_borrow_from() -> None:
+    chain = venus(frozen())
+    held = one(chain).state.holdings[0].market
+    types = ["bool", "uint256", "bool", "uint256", "uint256", "uint96", "bool"]
+    members = (True, held.collateral_factor, True, held.liquidation_threshold, 108 * 10**16, 0, False)
+    chain.tell("markets", COMPTROLLER, [held.address], types, *members)
+    assert (limits_of(chain).borrow, limits_of(chain).supply.open) == (Limit(open=False, room=0), True)
+
+
+def test_a_paused_protocol_takes_nothing() -> None:
+    chain = frozen()
+    chain.flag("protocolPaused", COMPTROLLER, True)
+    assert limits_of(chain).supply == limits_of(chain).borrow == Limit(open=False, room=0)
+    assert not limits_of(chain).repay_open
+    assert not limits_of(chain).withdraw_open
 
 
 def test_isolated_pools_are_refused() -> None:

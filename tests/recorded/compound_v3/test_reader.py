@@ -42,11 +42,41 @@ async def test_every_wallet_is_what_was_recorded_of_it(market: Market) -> None:
             assert position is None
             continue
         assert isinstance(position, Position)
-        assert position.state == expected
+        assert _without_totals(position.state) == expected
         assert position.owner == owner
         assert position.status is PositionStatus.OK
         assert position.contract == position.reproduced
         assert len(position.price_times) == len(position.tokens)
+
+
+def _without_totals(state: CometState) -> CometState:
+    """What the vectors do not tell: how much of each collateral all owners have together."""
+    return replace(state, assets=tuple(replace(asset, total_supply=0) for asset in state.assets))
+
+
+async def test_what_a_collateral_takes_is_its_cap_less_what_everybody_supplied(market: Market) -> None:
+    """Exactly the cap is accepted; over the cap, which governance may lower, nothing is."""
+    chain = market.chain()
+    first = await market.position(MANY)
+    for limits in first.rules.limits(first.state)[1:]:
+        call = market.call("totalsCollateral", limits.token.address)
+        total = int.from_bytes((await chain.calls([call]))[0].data[:32])
+        assert (limits.supply.cap or 0) - total == limits.supply.room > 0
+        assert (limits.borrow, limits.supply.open) == (None, True)
+        for told, room in ((limits.supply.cap, 0), ((limits.supply.cap or 0) + 5, 0), (limits.supply.cap - 7, 7)):
+            position = await market.position(MANY, {call: words(told, 0)})
+            assert position.rules.limits(position.state)[limits.slot].supply.room == room
+
+
+async def test_a_paused_market_takes_and_gives_nothing(market: Market) -> None:
+    position = await market.position(MANY)
+    state = position.state
+    for paused, supply, borrow in (({"supply"}, False, True), ({"withdraw"}, True, False), ({"absorb"}, True, True)):
+        comet = replace(state.comet, paused=frozenset(paused))
+        base, *rest = position.rules.limits(replace(state, comet=comet))
+        assert (base.supply.open, base.borrow.open, base.repay_open) == (supply, borrow, supply)
+        assert {(one.supply.open, one.withdraw_open) for one in rest} == {(supply, borrow)}
+        assert {one.supply.room == 0 for one in rest} == {not supply}
 
 
 async def test_feed_times_are_the_feeds_own(market: Market) -> None:

@@ -20,8 +20,8 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 TOP = {"schema", "chain_id", "block", "timestamp", "source", "warnings", "accounts"}
 POSITION = {
     "market", "protocol", "rules", "unit", "status", "error", "warnings", "health_factor", "health_factor_raw",
-    "contract_health_factor_raw", "contract", "liquidatable", "totals", "collateral", "debt", "thresholds", "verdict",
-    "scenarios",
+    "contract_health_factor_raw", "contract", "liquidatable", "totals", "collateral", "debt", "limits", "thresholds",
+    "verdict", "scenarios",
 }  # fmt: skip
 COLLATERAL = {
     "asset", "symbol", "family", "decimals", "amount", "amount_raw", "price_raw", "oracle_updated_at", "value_raw",
@@ -70,6 +70,20 @@ def test_integers_are_exact_text_and_figures_stand_beside_them() -> None:
     assert (weth["amount"], weth["amount_raw"], weth["liquidation_threshold"]) == ("1.5", str(15 * 10**17), "0.83")
     assert (weth["oracle_updated_at"], wbtc["oracle_updated_at"]) == (worlds.TIME - 42, None)
     assert (weth["counts"], wbtc["counts"]) == (True, False)
+
+
+def test_what_the_market_still_takes() -> None:
+    assert first(worlds.check())["limits"] == [
+        {
+            "asset": worlds.WETH.address, "borrow": None, "repay_open": True, "withdraw_open": True,
+            "supply": {"open": True, "cap_raw": str(7 * 10**18), "room_raw": str(2 * 10**18)},
+        },
+        {
+            "asset": worlds.USDC.address, "repay_open": True, "withdraw_open": False,
+            "supply": {"open": True, "cap_raw": None, "room_raw": None},
+            "borrow": {"open": False, "cap_raw": None, "room_raw": "0"},
+        },
+    ]  # fmt: skip
 
 
 def test_thresholds_are_18_decimals_zero_today_or_null() -> None:

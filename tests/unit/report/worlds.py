@@ -13,6 +13,8 @@ from defirisk.model import (
     Direction,
     Ended,
     Failure,
+    Limit,
+    Limits,
     Liquidation,
     Market,
     Outcome,
@@ -64,6 +66,10 @@ class Analysis:
     thresholds: tuple[Threshold, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     families: tuple[Family, ...] = field(default=(Family("ETH", False), Family("USD", True), Family("BTC", False)))
+    limits: tuple[Limits, ...] = (
+        Limits(WETH, 0, supply=Limit(cap=7 * 10**18, room=2 * 10**18), borrow=None),
+        Limits(USDC, 1, borrow=Limit(open=False, room=0), withdraw_open=False),
+    )
 
 
 def market(**changes: Any) -> Market:

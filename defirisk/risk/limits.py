@@ -1,0 +1,40 @@
+"""What a market no longer takes, said where it matters: to whoever would rescue a position by adding to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from defirisk.fixedpoint import decimal_string
+from defirisk.model import Limits, Standing
+from defirisk.model import Warning as Notice
+
+
+def limit_warnings(told: Iterable[Limits], standing: Standing) -> Iterator[Notice]:
+    """The caps that a position with debt runs into; what is paused or frozen its reader has said already."""
+    if not standing.debt:
+        return
+    supplied = {leg.slot: leg.amount for leg in standing.collateral}
+    owed = {leg.slot for leg in standing.debt}
+    for limits in told:
+        if limits.slot in supplied:
+            yield from _supply(limits, supplied[limits.slot])
+        if limits.slot in owed:
+            yield from _borrow(limits)
+
+
+def _supply(limits: Limits, held: int) -> Iterator[Notice]:
+    """Full, or with room for less than the owner has there."""
+    room, symbol = limits.supply.room, limits.token.symbol
+    if not limits.supply.open or room is None or room >= held:
+        return
+    if room == 0:
+        yield Notice("supply-cap", f"{symbol} is at its supply cap: more of it cannot be deposited here")
+    else:
+        figure = decimal_string(room, limits.token.decimals)
+        text = f"{symbol} is near its supply cap: only {figure} more of it can be deposited here"
+        yield Notice("supply-cap", text)
+
+
+def _borrow(limits: Limits) -> Iterator[Notice]:
+    if limits.borrow is not None and limits.borrow.open and limits.borrow.room == 0:
+        yield Notice("borrow-cap", f"{limits.token.symbol} is at its borrow cap: more of it cannot be borrowed here")
