@@ -181,7 +181,8 @@ class Position:
     ``state`` is the protocol's own immutable state, which only ``rules`` looks into; it has ``tokens`` and ``prices``
     by slot. ``price_times`` are the oracle's update times by slot (seconds, ``None`` where unknown). ``contract`` is
     the contract's own view and ``reproduced`` ours of the same stored numbers: they must be equal. ``unpriced`` maps
-    the slots without a usable price to the cause.
+    the slots without a usable price to the cause. ``listing`` is what the market lists beside it, which only its
+    family's changes look into.
     """
 
     market: Market
@@ -193,6 +194,7 @@ class Position:
     reproduced: ContractView
     warnings: tuple[Warning, ...] = ()
     unpriced: Mapping[int, str] = field(default_factory=dict)
+    listing: Any = field(default=None, compare=False, repr=False)
 
     @property
     def tokens(self) -> tuple[Token, ...]:

@@ -48,7 +48,9 @@ def early_calls(deployments: Sequence[Deployment]) -> list[Call]:
     return list(dict.fromkeys(call for calls in early for call in calls))
 
 
-async def read_snapshot(chain: Chain, deployments: Sequence[Deployment], wallets: Sequence[str]) -> Snapshot:
+async def read_snapshot(
+    chain: Chain, deployments: Sequence[Deployment], wallets: Sequence[str], scope: Scope = Scope.ALL
+) -> Snapshot:
     """Read these wallets (EIP-55) in these markets at the chain's pinned block.
 
     A market that cannot be read is a failure of every account, a wallet that cannot be read in one only its own.
@@ -59,7 +61,7 @@ async def read_snapshot(chain: Chain, deployments: Sequence[Deployment], wallets
 
     """
     unique = list(dict.fromkeys(wallets))
-    outcomes, kinds = await _meet(chain, deployments, unique)
+    outcomes, kinds = await _meet(chain, deployments, unique, scope)
     _raise_mistakes(deployments, outcomes)
     _raise_what_concerns_all(outcomes)
     snapshot = _snapshot(chain, deployments, unique, outcomes)
@@ -105,10 +107,10 @@ class WaveReader:
 
 
 async def _meet(
-    chain: Chain, deployments: Sequence[Deployment], wallets: Sequence[str]
+    chain: Chain, deployments: Sequence[Deployment], wallets: Sequence[str], scope: Scope
 ) -> tuple[list[Outcome], dict[str, Kind]]:
     meeting = Rendezvous(chain)
-    readings = [_read(meeting, one, wallets, Scope.ALL) for one in deployments]
+    readings = [_read(meeting, one, wallets, scope) for one in deployments]
     parties: list[Coroutine[Any, Any, Any]] = [*readings, _look_at(meeting, deployments, wallets)]
     *outcomes, kinds = await meeting.gather(parties)
     return outcomes, dict.fromkeys(wallets, kinds) if isinstance(kinds, DefiriskError) else kinds

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Final
@@ -16,11 +16,12 @@ from defirisk.chain.addresses import parse_address
 from defirisk.chain.calls import Chain
 from defirisk.chain.endpoints import chain_named, chain_with_id
 from defirisk.chain.recording import Fixture, FixtureMarket, Recorder, ReplayChain
-from defirisk.errors import DefiriskError, FallbackUsed, IncompleteRecording, InputError
+from defirisk.comparing import Change, compare
+from defirisk.errors import BlockUnavailable, DefiriskError, FallbackUsed, IncompleteRecording, InputError
 from defirisk.judging import Terms, judge
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
-from defirisk.protocols.interface import Deployment
+from defirisk.protocols.interface import Deployment, Scope
 from defirisk.reading import read_snapshot
 from defirisk.report.check import Account, ChainFailure
 from defirisk.result import CheckResult, CheckSetResult
@@ -29,7 +30,8 @@ from defirisk.sources import DEFAULT_CHAIN, Where, deployments_for, markets_on, 
 ProgressHook = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is (0 where that is not known)."""
 _AT_ONCE: Final = 1000
-"""Wallets that a recording reads at once: what was read of them is forgotten before the next."""
+_NO_WALLET: Final = "for example `defirisk check 0x...`, `defirisk demo`, or wallets in a policy file, defirisk.toml"
+_FAILURES_TOLD: Final = 3
 _FALLBACKS: Final = frozenset({"unverified-revision"})
 
 
@@ -53,8 +55,9 @@ async def check_one(
     progress: ProgressHook | None = None,
 ) -> CheckResult:
     """Check wallets on one chain. Errors: see :func:`defirisk.check`."""
-    chain_name = _one_chain(where)
-    found = await _read(addresses, where, chain_name, strict=strict, progress=progress)
+    chain_name = one_chain(where)
+    scope = _scope(terms)
+    found = await _read(addresses, where, chain_name, strict=strict, scope=scope, progress=progress)
     (accounts,) = judge([found.snapshot], terms, found.markets, _judging(progress))
     return _result(found, accounts, labels or {})
 
@@ -71,7 +74,8 @@ async def check_many(
     wanted = [(name, markets_on(where, name)) for name in where.chain_names()]
     wanted = [(name, one) for name, one in wanted if one.markets or not where.markets]
     wallets = await _resolved_once(addresses, [name for name, _ in wanted])
-    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False)) for name, one in wanted)
+    scope = _scope(terms)
+    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False, scope=scope)) for name, one in wanted)
     outcomes = await asyncio.gather(*reads)
     found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
     markets = [market for one in found for market in one.markets]
@@ -84,20 +88,85 @@ async def check_many(
 
 async def record(addresses: Sequence[str], where: Where, *, strict: bool = False) -> Fixture:
     """Read what a check reads, and keep it. Errors: see :func:`defirisk.record`."""
-    async with opened(where, _one_chain(where)) as chain:
+    async with opened(where, one_chain(where)) as chain:
         recorder = Recorder(chain)
         wallets = _unique((await _wallets(recorder, addresses)).values())
         deployments = deployments_for(where, chain)
-        for start in range(0, len(wallets), _AT_ONCE):  # what the market says is asked once, and remembered
-            snapshot = await read_snapshot(recorder, deployments, wallets[start : start + _AT_ONCE])
-            _refuse_fallbacks(snapshot, strict=strict)
-            _refuse_failures(snapshot)
+        async for _ in _recording(recorder, deployments, wallets, strict=strict):
+            pass
         await _verify(chain)
-        return recorder.fixture(
-            markets=[FixtureMarket(one.protocol, one.entry, _plain_name(one)) for one in deployments],
-            wallets=wallets,
-            recorded_by=f"defirisk {version('defirisk')}",
+        return _kept(recorder, deployments, wallets)
+
+
+async def refresh(old: ReplayChain, where: Where, *, strict: bool = False) -> tuple[Fixture, list[Change]]:
+    """Record the wallets and markets of a recording again at another block, and tell what changed.
+
+    Args:
+        old: the recording.
+        where: the endpoint and the block; the chain is the recording's.
+        strict: take any fallback for an error.
+
+    Raises:
+        InputError: the recording names no wallets, or its chain has no endpoint but the one to be given.
+        BlockUnavailable: the endpoint is behind the recording, and no block was asked for.
+        IncompleteRecording, ReadError: not everything could be read again.
+    """
+    if not old.fixture.wallets:
+        raise InputError(f"{old.source} names no wallets to record again", hint="record them by their addresses")
+    deployments = deployments_for(Where(), old)
+    markets = tuple(f"{one.protocol}@{one.entry}" for one in deployments)
+    async with opened(replace(where, markets=markets), _chain_of(old, where)) as chain:
+        _refuse_older(chain, old, where)
+        recorder, wallets, changes = Recorder(chain), list(old.fixture.wallets), list[Change]()
+        async for snapshot in _recording(recorder, deployments, wallets, strict=strict):
+            before = await read_snapshot(old, deployments, [account.address for account in snapshot.accounts])
+            changes += compare(before, snapshot)
+        await _verify(chain)
+        return _kept(recorder, deployments, wallets), changes
+
+
+async def _recording(
+    recorder: Recorder, deployments: Sequence[Deployment], wallets: Sequence[str], *, strict: bool
+) -> AsyncIterator[Snapshot]:
+    """Read wallets a thousand at a time: what was read of them is forgotten before the next, what was asked is not."""
+    for start in range(0, len(wallets), _AT_ONCE):
+        snapshot = await read_snapshot(recorder, deployments, wallets[start : start + _AT_ONCE])
+        refuse_fallbacks(snapshot, strict=strict)
+        _refuse_failures(snapshot)
+        yield snapshot
+
+
+def _kept(recorder: Recorder, deployments: Sequence[Deployment], wallets: Sequence[str]) -> Fixture:
+    return recorder.fixture(
+        markets=[FixtureMarket(one.protocol, one.entry, _plain_name(one)) for one in deployments],
+        wallets=wallets,
+        recorded_by=f"defirisk {version('defirisk')}",
+    )
+
+
+def _chain_of(old: ReplayChain, where: Where) -> str:
+    """The chain to open: the recording's, which an endpoint must be of."""
+    known = chain_with_id(old.chain_id)
+    asserted = one_chain(where)
+    expected = known.name if known else str(old.chain_id)
+    if asserted not in (None, expected):
+        raise InputError(f"{old.source} is a recording of {expected}, not of {asserted}", hint="leave out --chain")
+    if known is None and not where.rpc and where.fixture is None:
+        raise InputError(f"no public endpoint is known for chain id {expected}", hint="give one with --rpc")
+    return expected
+
+
+def _refuse_older(chain: Chain, old: ReplayChain, where: Where) -> None:
+    if where.block is None and chain.block.number < old.block.number:
+        raise BlockUnavailable(
+            f"{chain.source} is at block {chain.block.number}, behind the recording's {old.block.number}",
+            hint=f"to go back on purpose: --block {chain.block.number}",
         )
+
+
+def _scope(terms: Terms) -> Scope:
+    """A what-if needs all that the markets list."""
+    return Scope.LISTED if terms.what_if.asks else Scope.ALL
 
 
 async def _read(
@@ -107,10 +176,11 @@ async def _read(
     *,
     strict: bool,
     only: bool = True,
+    scope: Scope = Scope.ALL,
     progress: ProgressHook | None = None,
 ) -> Found:
     if not addresses and where.fixture is None:
-        raise InputError("no wallet was given", hint="for example `defirisk check 0x...`, or `defirisk demo`")
+        raise InputError("no wallet was given", hint=_NO_WALLET)
     _tell(progress, f"opening {chain_name or DEFAULT_CHAIN}")
     given = {text: None if _is_name(text) else parse_address(text) for text in addresses}
     async with opened(where, chain_name, only=only) as chain:
@@ -118,9 +188,9 @@ async def _read(
         deployments = deployments_for(where, chain)
         unique = _unique(wallets.values())
         _tell(progress, f"reading {len(deployments)} market(s) for {len(unique)} wallet(s)")
-        snapshot = await read_snapshot(chain, deployments, unique)
+        snapshot = await read_snapshot(chain, deployments, unique, scope)
         await _verify(chain, budget=_ROUND_TRIPS)
-        _refuse_fallbacks(snapshot, strict=strict)
+        refuse_fallbacks(snapshot, strict=strict)
     names = {address: text for text, address in wallets.items() if _is_name(text)}
     notices = (*snapshot.warnings, *_doubles(addresses, wallets))
     markets = tuple(one.name for one in deployments)
@@ -137,7 +207,7 @@ async def _wallets(chain: Chain, given: Iterable[str]) -> dict[str, str]:
     if not texts:
         if isinstance(chain, ReplayChain) and chain.fixture.wallets:
             return {wallet: wallet for wallet in chain.fixture.wallets}
-        raise InputError("no wallet was given", hint="for example `defirisk check 0x...`, or `defirisk demo`")
+        raise InputError("no wallet was given", hint=_NO_WALLET)
     names = [text for text in texts if _is_name(text)]
     resolved: dict[str, str] = {}
     if names:
@@ -194,7 +264,7 @@ def _result(found: Found, accounts: Iterable[Account], labels: Mapping[str, str]
     )
 
 
-def _refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
+def refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
     """``--strict``: whatever was read in another way than the first one is an error."""
     used = list(snapshot.warnings)
     used += [w for a in snapshot.accounts for p in a.positions for w in p.warnings if w.code in _FALLBACKS]
@@ -203,11 +273,12 @@ def _refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
 
 
 def _refuse_failures(snapshot: Snapshot) -> None:
-    failed = [failure for account in snapshot.accounts for failure in account.failures]
+    failed = [(account.address, failure) for account in snapshot.accounts for failure in account.failures]
     if failed:
-        first = failed[0]
+        told = [f"{failure.market} of {address}: {failure.message}" for address, failure in failed]
+        more = f"; and {len(told) - _FAILURES_TOLD} more" if len(told) > _FAILURES_TOLD else ""
         raise IncompleteRecording(
-            f"nothing was recorded, because {first.market} could not be read: {first.message}",
+            f"nothing was recorded, because this could not be read: {'; '.join(told[:_FAILURES_TOLD])}{more}",
             hint="name the markets that you need with --market",
         )
 
@@ -227,7 +298,12 @@ def _tell(progress: ProgressHook | None, stage: str) -> None:
         progress(stage, 0, 0)
 
 
-def _one_chain(where: Where) -> str | None:
+def one_chain(where: Where) -> str | None:
+    """The one chain that was asked for; ``None`` where none was named.
+
+    Raises:
+        InputError: several.
+    """
     names = where.chain_names()
     if len(names) > 1:
         raise InputError(f"one chain at a time, not {', '.join(names)}", hint="give one chain")

@@ -11,8 +11,8 @@ from defirisk.chain.calls import Answer, Call, Returned, Reverted
 from defirisk.chain.jsonrpc import Ask, Kind, Reply, Result, RpcError, kind_of, revert_data
 from defirisk.chain.pacing import together
 from defirisk.chain.pool import ask_checked
+from defirisk.chain.redact import described
 from defirisk.chain.sizing import BatchSize
-from defirisk.chain.symbols import quoted
 from defirisk.chain.transport import Endpoint, TooBig
 from defirisk.chain.words import BadWords
 from defirisk.errors import EndpointUnreachable, MalformedAnswer
@@ -176,7 +176,7 @@ class Asker:
         except (TypeError, ValueError, AttributeError):
             sound = False
         if not sound:
-            raise MalformedAnswer(f"{self.endpoint.host} answered eth_call with {quoted(value)}, not bytes in hex")
+            raise MalformedAnswer(f"{self.endpoint.host} answered eth_call with {described(value)}, not bytes in hex")
         return data
 
     def _warn_once(self, code: str, text: str) -> None:

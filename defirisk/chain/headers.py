@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 from defirisk.chain.calls import Block
 from defirisk.chain.jsonrpc import Ask, Reply, Result
 from defirisk.chain.multicall import Header
-from defirisk.chain.symbols import quoted
+from defirisk.chain.redact import described
 from defirisk.errors import BlockUnavailable, MalformedAnswer
 
 _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
@@ -75,4 +75,4 @@ def read_hash(value: Any, host: str) -> str:
 
 
 def _malformed(what: str, value: Any, host: str) -> NoReturn:
-    raise MalformedAnswer(f"{host} answered {quoted(value)} where {what} belongs")
+    raise MalformedAnswer(f"{host} answered {described(value)} where {what} belongs")

@@ -22,7 +22,20 @@ Asked = Mapping[str, Any]
 
 
 def check_and_deliver(addresses: Sequence[str], asked: Asked, *, format_: str, output: Path | None, quiet: bool) -> int:
-    """``defirisk check``."""
+    """``defirisk check``: of addresses, or of a policy file's wallets."""
+    from defirisk.cli import gate  # noqa: PLC0415 - only for `check`
+
+    policy = gate.policy_path(addresses, asked)
+    if policy is not None:
+        return gate.run_gate(policy, addresses, asked, where_of(asked), format_=format_, output=output, quiet=quiet)
+    reports = gate.reports_without_policy(asked)
+    found = _checked(addresses, asked, output=output, quiet=quiet)
+    written = gate.write_formats(found, reports)
+    code = conclude(found, format_, output)
+    return code if written else BadMove.exit_code
+
+
+def _checked(addresses: Sequence[str], asked: Asked, *, output: Path | None, quiet: bool) -> Check | CheckSet:
     from defirisk.run import check_many, check_one  # noqa: PLC0415 - after the options are known to be sound
 
     if output is not None:
@@ -35,7 +48,7 @@ def check_and_deliver(addresses: Sequence[str], asked: Asked, *, format_: str, o
             found = asyncio.run(check_many(addresses, where, terms, strict=asked["strict"], progress=hook))
         else:
             found = asyncio.run(check_one(addresses, where, terms, strict=asked["strict"], progress=hook))
-    return conclude(found, format_, output)
+    return found
 
 
 def demo_and_deliver(asked: Asked, *, format_: str, output: Path | None, quiet: bool) -> int:
@@ -65,6 +78,24 @@ def record_to(output: Path, addresses: Sequence[str], asked: Asked, *, quiet: bo
     if not quiet:
         wallets, markets = len(fixture.wallets), len(fixture.markets)
         say(f"recorded {wallets} wallet(s) in {markets} market(s) at block {fixture.block.number} to {output}")
+    return 0
+
+
+def refresh_to(old: Path, output: Path, asked: Asked, *, quiet: bool) -> int:
+    """``defirisk record --refresh``."""
+    from defirisk.chain.recording import load_fixture, write_fixture  # noqa: PLC0415 - only for this command
+    from defirisk.report.refreshed import text  # noqa: PLC0415 - only for this command
+    from defirisk.report.table import piped_width  # noqa: PLC0415 - only for this command
+    from defirisk.run import refresh  # noqa: PLC0415 - only for this command
+
+    check_writable(output)
+    recorded = load_fixture(old)
+    with progress(quiet=quiet) as hook:
+        if hook:
+            hook("recording", 0, 0)
+        fixture, changes = asyncio.run(refresh(recorded, where_of(asked), strict=asked["strict"]))
+    write_fixture(output, fixture)
+    print_out(text(recorded.source, recorded.block, fixture.block, changes, width=piped_width()))
     return 0
 
 

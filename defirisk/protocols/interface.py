@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from defirisk.model import Amount, Borne, Limits, Position, Seized, Standing, Token
+from defirisk.model import Warning as Notice
 
 if TYPE_CHECKING:
     from defirisk.chain.calls import Call, Chain
@@ -42,7 +43,7 @@ class State(Protocol):
 
 
 class Refused(Exception):
-    """The rules refuse a liquidation; ``reason`` is the contract's own error name or code where it has one."""
+    """The rules refuse a liquidation or an act; ``reason`` is the contract's own error where it has one."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -92,6 +93,118 @@ class Slack:
     conserves: bool = True
     rounding: int | None = None
     unit_rounding: int | None = None
+
+
+# --- what if (optional) -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An asset that a what-if may name: ``token``, ``key`` the address by which its market knows it (a cToken's where
+    there is one), and what else it is called there.
+    """
+
+    token: Token
+    key: str
+    aliases: tuple[str, ...] = ()
+
+
+class ActKind(StrEnum):
+    """What an owner may do to a position."""
+
+    DEPOSIT = "deposit"
+    WITHDRAW = "withdraw"
+    BORROW = "borrow"
+    REPAY = "repay"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act of the owner. ``amount`` token base units, ``None`` for all that there is (withdraw and repay)."""
+
+    kind: ActKind
+    asset: Named
+    amount: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One parameter as governance would set it: of an ``asset``, of the eMode category ``emode``, or of the market.
+
+    ``text`` is the value as the user wrote it.
+    """
+
+    name: str
+    text: str
+    asset: Named | None = None
+    emode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """A position after a setting, the same state where it does not feel it.
+
+    ``was`` and ``now`` are the parameter's value for people, ``was`` ``None`` where it is a list or was not read.
+    ``warnings`` say what governance's own contract would refuse of it.
+    """
+
+    position: Position
+    was: str | None
+    now: str
+    warnings: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """A position after an act: ``amount`` moved, token base units; ``warnings`` say what could not be looked at."""
+
+    position: Position
+    amount: int
+    warnings: tuple[Notice, ...] = ()
+
+
+class Changes(Protocol):
+    """What a family knows of changes to a position and to its market's parameters: pure, exact, as its contracts do it.
+
+    Rules that have one carry it as ``changes``; those that do not cannot be asked what if.
+    """
+
+    asset_parameters: tuple[str, ...]
+    market_parameters: tuple[str, ...]
+    emode_parameters: tuple[str, ...]
+
+    def assets(self, position: Position) -> Sequence[Named]:
+        """All that can be named in this position's market, held or not."""
+        ...
+
+    def set(self, position: Position, setting: Setting) -> Altered:
+        """The same position under another parameter.
+
+        Raises:
+            BadParameter: the protocol has no such parameter, or cannot keep that value.
+        """
+        ...
+
+    def act(self, position: Position, act: Act) -> Acted:
+        """The position after its owner's transaction, every market accrued to the block.
+
+        Raises:
+            Refused: the contract would revert; the reason is its own error.
+        """
+        ...
+
+    def hull(self, near: Any, far: Any) -> Any:
+        """A state that holds two states of the same shape, and all between them, as intervals.
+
+        Raises:
+            Undecided: they have not the same shape.
+        """
+        ...
+
+
+def changes_of(rules: Rules[Any]) -> Changes | None:
+    """What a family's rules know of changes; ``None`` where they know nothing."""
+    return getattr(rules, "changes", None)
 
 
 class Rules(Protocol[S]):
@@ -163,12 +276,15 @@ class MarketReading:
 class Scope(Enum):
     """How much of a wallet is read.
 
+    ``LISTED`` asks for what a what-if needs besides: each position's ``listing`` holds all that its market lists, caps
+    and cash; what a recording lacks of that is unknown there, and no error of the wallets.
     ``USED`` leaves a reader free to ask only for what is owed and what secures it: whatever the exact engine computes
     for that must be the same as in ``ALL``. A reader that ignores the scope is right, only slower; the caller drops a
     position without debt and counted collateral.
     """
 
     ALL = "everything held or owed, also supplies that do not count"
+    LISTED = "everything held or owed, and all that the market lists beside it"
     USED = "what is owed, and what counts as collateral"
 
 

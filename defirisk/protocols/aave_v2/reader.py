@@ -17,6 +17,7 @@ from defirisk.protocols.aave_v2 import reader_reserves as reserves
 from defirisk.protocols.aave_v2.revisions import V2
 from defirisk.protocols.aave_v2.rules import RULES
 from defirisk.protocols.aave_v3.reader import Book, Owners, attempt, conclude
+from defirisk.protocols.aave_v3.reader_listing import listing_calls
 from defirisk.protocols.aave_v3.reader_market import ABI as V3_ABI
 from defirisk.protocols.aave_v3.reader_market import Listing, Site, hinted_site, is_at
 from defirisk.protocols.aave_v3.reader_owners import Owner, account_call, balance_calls
@@ -42,20 +43,22 @@ class AaveV2Reader:
             NotAMarket: the entry is no LendingPoolAddressesProvider.
 
         """
+        in_full = scope is Scope.LISTED
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = market.read_site(answers, deployment.entry)
         ahead = is_at(site, hinted_site(deployment))
         asks = list(_second_calls(answers, site, wallets, ahead=ahead))
-        if scope is Scope.ALL:
+        if scope is not Scope.USED:
             asks += [account_call(site, one) for one in wallets]
         await answers.ask(asks)
         listing = market.read_listing(answers, site)
         owners = [attempt(_read_owner, answers, site, one, scope) for one in wallets]
         await answers.ask(_third_calls(answers, site, listing, owners, ahead=ahead))
         book = _read_book(answers, site, listing)
-        await answers.ask(_balance_calls(site, book.listed, owners))
-        return conclude(answers, deployment, book, owners, {})
+        more = listing_calls(site, book.listed) if in_full else ()
+        await answers.ask([*_balance_calls(site, book.listed, owners), *more])
+        return conclude(answers, deployment, book, owners, {}, in_full=in_full)
 
 
 # --- stages: asking again what is known costs nothing -------------------------------------------------------------

@@ -39,15 +39,15 @@ class Owner:
     @property
     def asked(self) -> bool:
         """Whether there is anything to read beside the flags."""
-        return self.scope is Scope.ALL or self.flags != 0
+        return self.scope is not Scope.USED or self.flags != 0
 
     def asks_supply(self, reserve_id: int) -> bool:
         """Whether its supply in a reserve is read."""
-        return self.scope is Scope.ALL or is_collateral(self.flags, reserve_id)
+        return self.scope is not Scope.USED or is_collateral(self.flags, reserve_id)
 
     def asks_debt(self, reserve_id: int) -> bool:
         """Whether its debt in a reserve is read."""
-        return self.scope is Scope.ALL or is_borrowing(self.flags, reserve_id)
+        return self.scope is not Scope.USED or is_borrowing(self.flags, reserve_id)
 
 
 @dataclass(frozen=True, slots=True)

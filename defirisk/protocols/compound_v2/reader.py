@@ -13,21 +13,22 @@ everything stored has been read, and touch nothing but each market's own interes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, ParamSpec, TypeVar
 
 from defirisk.chain.abi import checksum, decode_symbol
 from defirisk.chain.answers import Answers
 from defirisk.chain.calls import Call, Chain
 from defirisk.errors import DefiriskError
-from defirisk.model import Market, Position, Unit
+from defirisk.model import Market, Position, Token, Unit
 from defirisk.model import Warning as Notice
 from defirisk.protocols.compound_v2 import reader_accounts as accounts
 from defirisk.protocols.compound_v2 import reader_comptroller as comptrollers
 from defirisk.protocols.compound_v2 import reader_markets as markets
 from defirisk.protocols.compound_v2 import reader_positions as positions
-from defirisk.protocols.compound_v2.reader_accounts import Account, Snapshot
+from defirisk.protocols.compound_v2.reader_accounts import Account, Snapshot, used_markets
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, Comptroller
+from defirisk.protocols.compound_v2.reader_listing import read_listing
 from defirisk.protocols.compound_v2.reader_markets import Listed
 from defirisk.protocols.compound_v2.rules import ORIGINAL, SECONDS, VENUS, CompoundV2Rules
 from defirisk.protocols.compound_v2.state import UNIT_DECIMALS
@@ -64,6 +65,7 @@ class CompoundV2Reader:
             NotAMarket: the entry is no Comptroller.
 
         """
+        in_full = scope is Scope.LISTED
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = comptrollers.read_comptroller(answers, deployment.entry)
@@ -74,15 +76,24 @@ class CompoundV2Reader:
         owners = [_read_owner(answers, site, wallet, scope) for wallet in wallets]
         _warn_of_broken(chain, owners)
         used = _used(owners)
+        if used and in_full:
+            used = list(dict.fromkeys([*site.markets, *used]))
         if used:
-            await answers.ask(_market_calls(site, owners, used))
+            await answers.ask(_market_calls(site, owners, used, in_full=in_full))
             _read_extra(answers, owners)
             listed = {market: _attempt(markets.read_market, answers, site, market) for market in used}
             await answers.ask(_last_calls(answers, site, owners, listed))
         else:
             listed = {}
         book = _book(answers, deployment, site, rules, listed)
-        return MarketReading(tuple(_position(answers, book, owner) for owner in owners), rules.name)
+        found = (_position(answers, book, owner, in_full=in_full) for owner in owners)
+        return MarketReading(tuple(found), rules.name, _assets(book) if in_full else ())
+
+
+def _assets(book: positions.Book) -> tuple[Token, ...]:
+    """All that the markets read hold: what a scenario may name when somebody asks what if."""
+    named = (token for token in book.tokens.values() if not isinstance(token, DefiriskError))
+    return tuple(dict.fromkeys(token for token, _ in named))
 
 
 def _attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | DefiriskError:
@@ -176,11 +187,13 @@ def _used(owners: Iterable[Owner]) -> list[str]:
 # --- markets ------------------------------------------------------------------------------------------------------
 
 
-def _market_calls(site: Comptroller, owners: Iterable[Owner], used: Iterable[str]) -> Iterator[Call]:
+def _market_calls(
+    site: Comptroller, owners: Iterable[Owner], used: Sequence[str], *, in_full: bool
+) -> Iterator[Call]:
     for market in used:
         yield from markets.market_calls(site, market)
     for account, owner in _active(owners):
-        yield from positions.owner_calls(site, account, owner.held)
+        yield from positions.owner_calls(site, account, used if in_full else used_markets(account, owner.held))
         for market in account.entered:
             yield accounts.snapshot_call(market, account.address)
 
@@ -242,10 +255,16 @@ def _vai_address(answers: Answers, site: Comptroller) -> str | None:
     return None if site.vai is None else answers.probe(ABI["getVAIAddress"], site.vai)
 
 
-def _position(answers: Answers, book: positions.Book, owner: Owner) -> Position | DefiriskError | None:
+def _position(
+    answers: Answers, book: positions.Book, owner: Owner, *, in_full: bool
+) -> Position | DefiriskError | None:
     account = owner.account
     if isinstance(account, DefiriskError):
         return account
     if accounts.is_empty(account, owner.held):
         return None
-    return _attempt(positions.read_position, answers, book, account, owner.held)
+    found = _attempt(positions.read_position, answers, book, account, owner.held)
+    if not isinstance(found, Position):
+        return found
+    used = used_markets(account, owner.held)
+    return replace(found, listing=read_listing(answers, book, account, used, in_full=in_full))

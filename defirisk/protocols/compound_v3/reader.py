@@ -11,6 +11,7 @@ costs one round trip.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from defirisk.chain.abi import checksum
@@ -19,7 +20,9 @@ from defirisk.chain.calls import Call, Chain
 from defirisk.errors import DefiriskError
 from defirisk.model import Market, Position
 from defirisk.protocols.compound_v3 import reader_accounts as accounts
+from defirisk.protocols.compound_v3 import reader_listing as listings
 from defirisk.protocols.compound_v3 import reader_market as markets
+from defirisk.protocols.compound_v3.listing import Listing
 from defirisk.protocols.compound_v3.reader_accounts import Account, Book
 from defirisk.protocols.compound_v3.reader_market import ABI, Site
 from defirisk.protocols.interface import Deployment, MarketReading, Scope
@@ -46,6 +49,7 @@ class CometReader:
             NotAMarket: the entry is no Comet.
 
         """
+        in_full = scope is Scope.LISTED
         answers, entry = Answers(chain), deployment.entry
         users = [call for wallet in wallets for call in accounts.account_calls(entry, wallet)]
         await answers.ask([*self.early_calls(deployment), *users])
@@ -53,10 +57,14 @@ class CometReader:
         owners = [_attempt(accounts.read_account, answers, site, wallet, scope) for wallet in wallets]
         if not list(_active(owners)):
             return MarketReading(tuple(_absent(owner) for owner in owners), site.rules.name)
-        await answers.ask(_second_calls(site, owners))
-        await answers.ask(_third_calls(answers, site, owners))
+        await answers.ask([*_second_calls(site, owners), *(listings.asset_calls(site) if in_full else ())])
+        more = listings.third_calls(answers, site) if in_full else ()
+        await answers.ask([*_third_calls(answers, site, owners), *more])
         book = _read_book(answers, deployment, site, owners)
-        return MarketReading(tuple(_position(answers, book, owner) for owner in owners), site.rules.name)
+        listing = listings.read_listing(answers, book, in_full=in_full)
+        found = (_position(answers, book, owner) for owner in owners)
+        assets = tuple(offer.asset.token for offer in listing.offers) if in_full else ()
+        return MarketReading(tuple(_listed(one, listing) for one in found), site.rules.name, assets)
 
 
 def _attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | DefiriskError:
@@ -125,3 +133,7 @@ def _position(answers: Answers, book: Book, owner: Account | DefiriskError) -> P
     if isinstance(owner, DefiriskError) or owner.empty:
         return _absent(owner)
     return _attempt(accounts.read_position, answers, book, owner)
+
+
+def _listed(found: Position | DefiriskError | None, listing: Listing) -> Position | DefiriskError | None:
+    return replace(found, listing=listing) if isinstance(found, Position) else found

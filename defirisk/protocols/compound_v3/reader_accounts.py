@@ -44,7 +44,7 @@ class Account:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to read."""
-        needed = self.principal if self.scope is Scope.ALL else min(0, self.principal)
+        needed = self.principal if self.scope is not Scope.USED else min(0, self.principal)
         return needed == 0 and not self.held
 
 
