@@ -143,9 +143,9 @@ class Endpoint:
             raise self._eased(signal, began) from None
         again: Transient | None = None
         for index, outcome in zip(waiting, outcomes, strict=True):
-            if isinstance(outcome, RpcError) and kind_of(outcome) in _RETRIED:
-                too_fast = kind_of(outcome) is Kind.RATE
-                again = Transient(failure_of(outcome, asks[index], self.host), too_fast=too_fast)
+            kind = kind_of(outcome, asks[index].method) if isinstance(outcome, RpcError) else None
+            if isinstance(outcome, RpcError) and kind in _RETRIED:
+                again = Transient(failure_of(outcome, asks[index], self.host), too_fast=kind is Kind.RATE)
             elif isinstance(outcome, Transient):
                 again = outcome
             else:
@@ -194,7 +194,7 @@ class Endpoint:
         reply = self._reply(answer)
         if isinstance(reply, Result):
             return BatchRefused("it answered a batch with a single answer")
-        kind = kind_of(reply)
+        kind = kind_of(reply, asks[0].method)
         if kind in _RETRIED:
             return Transient(failure_of(reply, asks[0], self.host), too_fast=kind is Kind.RATE)
         large = kind is Kind.TOO_BIG and len(asks) > _SMALL_BATCH
