@@ -71,8 +71,12 @@ def _chain_name(name: str, asserted: bool) -> str:
 
 
 @asynccontextmanager
-async def opened(where: Where, chain_name: str | None, *, only: bool = True) -> AsyncIterator[Chain]:
+async def opened(
+    where: Where, chain_name: str | None, *, only: bool = True, early: bool = True
+) -> AsyncIterator[Chain]:
     """Open the source of one chain; ``only`` that no other chain is asked in the same run.
+
+    ``early`` sends what a reading asks first together with the opening, which needs the block's state.
 
     Raises:
         InputError: wrong chain, unknown market, a block that the recording is not of.
@@ -90,7 +94,7 @@ async def opened(where: Where, chain_name: str | None, *, only: bool = True) -> 
         urls,
         block=where.block,
         expected_chain_id=expected if chain_name or not where.rpc else None,
-        early=_early(where, expected),
+        early=_early(where, expected) if early else (),
     ) as chain:
         yield chain
 
