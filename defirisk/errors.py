@@ -20,7 +20,9 @@
     |  |- RunInProgress, StateExists, StateUnusable   an audit that cannot begin, or go on, as it was asked for
     |  `- UnwritableOutput
     `- ReadError (exit code 3)             the chain or a recording could not be read in full
-       |- EndpointUnreachable, EndpointRefused, StateUnavailable
+       |- EndpointUnreachable, StateUnavailable
+       |- EndpointRefused
+       |  `- CallRefused                   single calls that no endpoint answers, while it answers others
        |- BlockUnavailable                 the endpoint has no such block
        |  `- BlockReorganised              it had, and has another one in its place now
        |- MalformedAnswer                  an answer that is not what the function returns
@@ -241,6 +243,16 @@ class EndpointRefused(ReadError):
     """The endpoint answered with an HTTP or JSON-RPC error."""
 
     code = "endpoint-refused"
+
+
+class CallRefused(EndpointRefused):
+    """Calls that no endpoint answers even by themselves: ``missing`` is every one of them as (to, data) in 0x hex."""
+
+    code = "call-refused"
+
+    def __init__(self, message: str, *, missing: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class BlockUnavailable(ReadError):

@@ -46,12 +46,17 @@ def error(message: str, file: str, line: int | None) -> str:
 
 
 def fitting(summary: str, taken: int) -> str:
-    """As much of a Markdown summary, whole lines, as a step's summary still holds when ``taken`` bytes are in it."""
+    """As much of a Markdown summary, whole lines, as a step's summary still holds when ``taken`` bytes are in it.
+
+    Nothing where it is full: one byte too many and GitHub drops all of it.
+    """
     room = SUMMARY_BYTES - taken
     if len(summary.encode()) <= room:
         return summary
     kept: list[str] = []
     room -= len(_CUT.encode())
+    if room < 0:
+        return ""
     for line in summary.splitlines(keepends=True):
         room -= len(line.encode())
         if room < 0:
