@@ -49,7 +49,13 @@ def test_a_fall_on_the_chain_breaches_what_held_and_is_worse(v36: World, tmp_pat
     truth = {address: v36.health_factor(address) for address in wallets.values()}
 
     prices = v36.prices()
-    with v36.shock({symbol: prices[symbol] * 55 // 100 for symbol in ("WETH", "WBTC", "LINK", "wstETH", "weETH") if symbol in prices}):
+    with v36.shock(
+        {
+            symbol: prices[symbol] * 55 // 100
+            for symbol in ("WETH", "WBTC", "LINK", "wstETH", "weETH")
+            if symbol in prices
+        }
+    ):
         code, after = judged(v36, tmp_path, "--baseline", str(tmp_path / "before.json"), "--fail-on", "worse")
         breached = agrees(v36, wallets, after)
         fallen = {a for a, own in truth.items() if v36.health_factor(a) * 1000 < own * 995}
@@ -57,7 +63,9 @@ def test_a_fall_on_the_chain_breaches_what_held_and_is_worse(v36: World, tmp_pat
     assert breached - already
     worse = after["policy"]["changes"]["worse"]
     assert {one["wallet"] for one in worse if one["kind"] == "health-factor"} == fallen
-    assert {one["label"] for one in worse if one["kind"] == "liquidatable" and one["scenario"] is None} == breached - already
+    assert {
+        one["label"] for one in worse if one["kind"] == "liquidatable" and one["scenario"] is None
+    } == breached - already
     assert {(one["label"], one["rule"]) for one in worse if one["kind"] == "breach"} == {
         (kind, rule) for kind in breached - already for rule in ("min_health_factor", "survives")
     }

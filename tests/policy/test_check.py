@@ -87,6 +87,17 @@ def test_the_last_unit_decides_bad_debt(write: Write, check: Check) -> None:
     assert check().code == 1
 
 
+def test_debt_that_rules_leave_uncovered_is_bad_debt_too(write: Write, check: Check) -> None:
+    """Venus at -40 %: liquidation stops by its rules, no debt is written off, and 464.68 USD stay uncovered."""
+    write(f"{wallet(ALL_FOUR)}[policy]\nmax_bad_debt = 464\n")
+    ran = check("--format", "json")
+    [venus] = ran.findings(market="venus-local")
+    position = next(p for p in ran.json["accounts"][0]["positions"] if p["market"] == "venus-local")
+    [outcome] = position["scenarios"]
+    assert (outcome["bad_debt_value_raw"], outcome["ended"]) == ("0", "rules")
+    assert (venus["status"], venus["measured_raw"]) == ("breach", outcome["uncovered_value_raw"])
+
+
 def test_a_wallets_own_rules_go_before_the_policys(write: Write, check: Check) -> None:
     own = wallet(SAFE, "a", policy='{ min_health_factor = 2.5, survives = ["-50%"] }') + wallet(
         UNDER, "b", policy="{ survives = [] }"
