@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, *range(500, 600)})
 _TOO_FAST_STATUS: Final = (429, 503)
 _REDIRECTS: Final = range(300, 400)
+_LONGEST_BACKOFF: Final = 10.0
 _SMALL_BATCH: Final = 3  # who refuses this few for their number takes no batches
 _HTTP_OK: Final = 200
 _HTTP_TOO_LARGE: Final = 413
@@ -115,9 +116,10 @@ class Endpoint:
         return [replies[index] for index in range(len(asks))]
 
     async def _retry(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential  # noqa: PLC0415 - late
+        import tenacity  # noqa: PLC0415 - late
 
-        jitter = wait_random_exponential(multiplier=self._limits.backoff, max=10)
+        jitter = tenacity.wait_random_exponential(multiplier=self._limits.backoff, max=_LONGEST_BACKOFF)
+        steady = tenacity.wait_exponential(multiplier=self._limits.backoff, max=_LONGEST_BACKOFF)
 
         def stop(state: Any) -> bool:
             signal = state.outcome.exception()
@@ -125,9 +127,12 @@ class Endpoint:
             return bool(state.attempt_number > allowed or signal.wait > self._limits.patience)
 
         def wait(state: Any) -> float:
-            return float(max(jitter(state), state.outcome.exception().wait))
+            signal = state.outcome.exception()
+            backoff = (steady(state) + jitter(state)) / 2 if signal.too_fast else jitter(state)
+            return float(max(backoff, signal.wait))
 
-        retrying = AsyncRetrying(stop=stop, wait=wait, retry=retry_if_exception_type(Transient), reraise=True)
+        transient = tenacity.retry_if_exception_type(Transient)
+        retrying = tenacity.AsyncRetrying(stop=stop, wait=wait, retry=transient, reraise=True)
         await retrying(attempt)
 
     async def _attempt(self, asks: Sequence[Ask], waiting: Sequence[int], replies: dict[int, Reply]) -> None:
@@ -138,9 +143,9 @@ class Endpoint:
             raise self._eased(signal, began) from None
         again: Transient | None = None
         for index, outcome in zip(waiting, outcomes, strict=True):
-            if isinstance(outcome, RpcError) and kind_of(outcome) in _RETRIED:
-                too_fast = kind_of(outcome) is Kind.RATE
-                again = Transient(failure_of(outcome, asks[index], self.host), too_fast=too_fast)
+            kind = kind_of(outcome, asks[index].method) if isinstance(outcome, RpcError) else None
+            if isinstance(outcome, RpcError) and kind in _RETRIED:
+                again = Transient(failure_of(outcome, asks[index], self.host), too_fast=kind is Kind.RATE)
             elif isinstance(outcome, Transient):
                 again = outcome
             else:
@@ -189,7 +194,7 @@ class Endpoint:
         reply = self._reply(answer)
         if isinstance(reply, Result):
             return BatchRefused("it answered a batch with a single answer")
-        kind = kind_of(reply)
+        kind = kind_of(reply, asks[0].method)
         if kind in _RETRIED:
             return Transient(failure_of(reply, asks[0], self.host), too_fast=kind is Kind.RATE)
         large = kind is Kind.TOO_BIG and len(asks) > _SMALL_BATCH

@@ -43,7 +43,7 @@ class Owner:
 
     def asks(self, reserve_id: int) -> bool:
         """Whether anything in a reserve is read."""
-        return self.scope is Scope.ALL or self.flags >> 2 * reserve_id & 3 != 0
+        return self.scope is not Scope.USED or self.flags >> 2 * reserve_id & 3 != 0
 
     def asks_supply(self, reserve_id: int) -> bool:
         """Whether its supply in a reserve is read."""
