@@ -121,6 +121,19 @@ def test_nor_where_another_reader_passes_such_a_time_on() -> None:
         assert "dates its price 1 min after the block: its age is not known" in one.text
 
 
+def test_an_oracle_of_what_does_not_count_does_not_matter() -> None:
+    from defirisk.policy.rules import Matter, MaxOracleAge
+    from defirisk.policy.terms import Clause
+
+    result = defirisk.check(UNDER, fixture=DEMO, scenarios=[], thresholds=False)
+    [judged, *_] = result.accounts[0].positions
+    off = replace(judged.standing, collateral=tuple(replace(leg, counts=False) for leg in judged.standing.collateral))
+    clause = Clause("max_oracle_age", 1)
+    for standing, legs in ((judged.standing, (*judged.standing.collateral, *judged.standing.debt)), (off, off.debt)):
+        found = MaxOracleAge().judge(clause, Matter(replace(judged, standing=standing), result.timestamp, ()))
+        assert {one.asset for one in found} == {leg.token for leg in legs}
+
+
 def test_debt_that_rules_leave_uncovered_is_bad_debt_too(write: Write, check: Check) -> None:
     """Venus at -40 %: liquidation stops by its rules, no debt is written off, and 464.68 USD stay uncovered."""
     write(f"{wallet(ALL_FOUR)}[policy]\nmax_bad_debt = 464\n")
