@@ -11,7 +11,7 @@ from defirisk.cli.options import market_option, output_options, scenario_options
 
 
 @click.command()
-@click.argument("addresses", nargs=-1, metavar="ADDRESS...")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @source_options
 @market_option
 @scenario_options
