@@ -77,6 +77,15 @@ def test_trials_that_succeed_come_quicker_and_end_at_the_most() -> None:
     assert size.next == 1500
 
 
+def test_a_call_that_is_too_much_by_itself_shrinks_nothing() -> None:
+    size = BatchSize(64)
+    size.went_well(40)
+    search(size, 1)
+    assert size.size == 1
+    size.excuse()
+    assert (size.size, size.searching) == (40, False)
+
+
 def test_a_trial_that_is_lost_is_made_again() -> None:
     size = BatchSize(8)
     search(size, 2)
