@@ -209,7 +209,12 @@ def test_no_debt_and_no_position_break_no_rule_and_are_said(write: Write, check:
 
 def test_a_waiver_holds_through_its_last_day(write: Write, check: Check) -> None:
     write(wallet(UNDER, "desk") + "[policy]\nmin_health_factor = 1.2\n" + waiver("desk", "min_health_factor"))
-    for today, code, status in ((TODAY, 0, "waived"), ("2026-12-31", 0, "waived"), ("2027-01-01", 2, "breach")):
+    for today, code, status in (
+        (TODAY, 0, "waived"),
+        ("2026-12-31", 0, "waived"),
+        ("9999-12-31", 2, "breach"),
+        ("2027-01-01", 2, "breach"),
+    ):
         ran = check("--format", "json", today=today)
         assert (ran.code, ran.policy["findings"][0]["status"], ran.policy["today"]) == (code, status, today)
     assert (
@@ -218,6 +223,15 @@ def test_a_waiver_holds_through_its_last_day(write: Write, check: Check) -> None
     )
     assert ran.policy["problems"][0]["line"] == 8
     assert ran.policy["findings"][0]["waiver"] is None
+
+
+def test_a_waiver_of_one_market_waives_no_other(write: Write, check: Check) -> None:
+    rules = "[policy]\nmin_health_factor = 1.2\n"
+    write(wallet(ALL_FOUR, "all") + rules + waiver("all", "min_health_factor", market="venus-local"))
+    statuses = {f["market"]: f["status"] for f in check("--format", "json").policy["findings"]}
+    assert statuses == {
+        "aave-v3-local": "breach", "aave-v2-local": "breach", "venus-local": "waived", "compound-v3-local-usdc": "ok",
+    }  # fmt: skip
 
 
 def test_an_expired_waiver_fails_even_where_nothing_is_breached(write: Write, check: Check) -> None:
