@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -234,6 +235,16 @@ def test_a_waiver_of_one_market_waives_no_other(write: Write, check: Check) -> N
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("narrow_first", [True, False])
+def test_the_narrowest_waiver_is_the_one_that_is_shown(write: Write, check: Check, narrow_first: bool) -> None:
+    both = [waiver("desk", "survives", scenario="-30%"), waiver("desk", "survives", "2027-06-30")]
+    rules = '[policy]\nsurvives = ["-30%", "-40%"]\n'
+    write(wallet(UNDER, "desk") + rules + "".join(both if narrow_first else reversed(both)))
+    ran = check("--format", "json")
+    waived = {f["scenario"]: f["waiver"]["expires"] for f in ran.policy["findings"]}
+    assert (ran.code, waived, ran.policy["warnings"]) == (0, {"-30%": "2026-12-31", "-40%": "2027-06-30"}, [])
+
+
 def test_an_expired_waiver_fails_even_where_nothing_is_breached(write: Write, check: Check) -> None:
     write(wallet(SAFE, "t") + "[policy]\nmin_health_factor = 1.2\n" + waiver("t", "min_health_factor", "2026-01-01"))
     ran = check()
@@ -414,6 +425,16 @@ def test_a_recording_older_than_max_age_is_code_3(write: Write, check: Check, ag
     assert (ran.code, ran.policy["counts"]["ok"]) == (code, 1)
     assert [(p["code"], p["line"]) for p in ran.policy["problems"]] == [("stale-recording", 2)] * (code == 3)
     assert ("old, more than the max_age of" in ran.err) == (code == 3)
+
+
+def test_the_last_second_decides_a_recordings_age(write: Write, check: Check) -> None:
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n")
+    seconds = (
+        int(datetime(2026, 11, 24, 23, 59, 59, tzinfo=UTC).timestamp()) - check("--format", "json").json["timestamp"]
+    )
+    for age, code in ((seconds, 0), (seconds - 1, 3)):
+        write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n", head=f'max_age = "{age}s"')
+        assert check().code == code
 
 
 def test_what_could_not_be_read_is_an_error_and_breaches_are_still_listed(write: Write, check: Check) -> None:
