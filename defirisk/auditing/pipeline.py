@@ -21,19 +21,20 @@ from defirisk.auditing.state import State, state_for
 from defirisk.auditing.workers import in_worker, usual, workers
 from defirisk.chain.calls import Chain
 from defirisk.chain.recording import ReplayChain
-from defirisk.errors import BlockUnavailable, UnsupportedRules
+from defirisk.errors import BlockUnavailable, ReadError, UnsupportedRules
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
 from defirisk.reading import WaveReader
 from defirisk.run import ProgressHook, one_chain, refuse_fallbacks
 from defirisk.sources import deployments_for, opened
 
-ROUNDS: Final = 3
+ROUNDS: Final = 2
 """How often what failed is tried again at the end."""
 PAUSE: Final = 1.0
 """Seconds before the first of these rounds, doubled before each further one."""
 GIVE_UP: Final = 3
-"""After so many chunks in a row of which an endpoint answered nothing, no more are asked for in that round."""
+"""After so many chunks in a row of which no endpoint answered anything, no more are asked for; when they are asked for
+again, after one."""
 _GONE: Final = frozenset({"endpoint-unreachable", "endpoint-refused", "state-unavailable"})
 _BLOCK_GONE: Final = frozenset({"block-unavailable", "block-reorganised"})
 _FINAL: Final = frozenset({UNPRICED, UnsupportedRules.code})
@@ -66,7 +67,7 @@ async def run(
                 reader = WaveReader(chain, deployments)
                 audit = _Audit(ask, state, begun, chain=chain, reader=reader, progress=progress)
                 await audit.read_all()
-                await chain.verify()
+                await audit.verify()
                 result = await audit.result(started)
         except BaseException:
             if not state.manifest():
@@ -121,7 +122,7 @@ class _Audit:
             if not left:
                 return
             await asyncio.sleep(PAUSE * 2**attempt)
-            self._gone_in_a_row = 0
+            self._gone_in_a_row = GIVE_UP - 1
             await self._round(pool, sorted(left), side_by_side)
 
     def _live(self) -> bool:
@@ -179,6 +180,23 @@ class _Audit:
         work = mend_and_save if chunk in self._records else judge_and_save
         self._records[chunk] = await in_worker(pool, work, self._state.folder, chunk, snapshot.accounts, plan)
         self._tell("auditing")
+
+    async def verify(self) -> None:
+        """See that the pinned block is still the chain's own; what is incomplete anyway need not be proved to be.
+
+        Raises:
+            BlockReorganised: it is not.
+            ReadError: nobody answers, and nothing else is missing.
+        """
+        try:
+            await self._chain.verify()
+        except BlockUnavailable:
+            raise
+        except ReadError as problem:
+            if not (self._unread() or self._mendable()):
+                raise
+            text = f"whether the block still stands could not be asked: {problem.message}"
+            self._warnings[Notice("block-unverified", text)] = None
 
     async def result(self, started: float) -> AuditResult:
         """Tables, full replays of the worst, and the figures."""

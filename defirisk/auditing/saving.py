@@ -118,5 +118,8 @@ def _without(table: pa.Table, addresses: Sequence[str]) -> pa.Table:
 
 def _sorted(table: pa.Table, places: Mapping[str, int]) -> pa.Table:
     """By the wallets' places; rows of one wallet keep their order."""
+    import pyarrow as pa  # noqa: PLC0415 - late
+
     addresses = table["address"].to_pylist()
-    return table.take(sorted(range(len(addresses)), key=lambda row: places[addresses[row]]))
+    order = sorted(range(len(addresses)), key=lambda row: places[addresses[row]])
+    return table.take(pa.array(order, pa.int64()))

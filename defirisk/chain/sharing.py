@@ -221,6 +221,7 @@ class Job:
         count = run.stop - run.start
         if count == 1:
             # A single call that is too much for one endpoint may not be for another; it says nothing of either.
+            asker.size.excuse()
             to = self._calls[run.start].to
             refusal = f"{asker.endpoint.host} refuses a single call to {to}: {reason}"
             self._waiting.append(replace(run, refused=run.refused | {asker.endpoint}, refusal=refusal))

@@ -74,6 +74,7 @@ class Endpoint:
         url: str,
         limits: Limits,
         on_batch_refused: Callable[[str, str], None],
+        proxy: str | None = None,
     ) -> None:
         self.host = host_of(url)
         self.requests = 0
@@ -85,6 +86,8 @@ class Endpoint:
         self.batches = True
         self._session = session
         self._url = url
+        self._proxy = proxy
+        self._way = f" (through the proxy {host_of(proxy)})" if proxy else ""
         self._limits = limits
         self._on_batch_refused = on_batch_refused
         self._ids = itertools.count(1)
@@ -221,14 +224,15 @@ class Endpoint:
             self.requests += count
             self.posts += 1
             try:
-                async with self._session.post(self._url, json=payload, allow_redirects=False) as response:
+                sending = self._session.post(self._url, json=payload, allow_redirects=False, proxy=self._proxy)
+                async with sending as response:
                     body = await self._body(response)
                     answer = self._judge(response, body)
             except TimeoutError:
                 error = EndpointUnreachable(f"{self.host} did not answer within {self._limits.timeout:g} s")
                 raise self._eased(Transient(error, timed_out=True), sent_at) from None
             except aiohttp.ClientError as problem:
-                raise Transient(EndpointUnreachable(f"{self.host}: {_cause(problem)}")) from None
+                raise Transient(EndpointUnreachable(f"{self.host}{self._way}: {_cause(problem)}")) from None
             except Transient as signal:
                 raise self._eased(signal, sent_at) from None
             finally:
