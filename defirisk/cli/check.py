@@ -8,13 +8,12 @@ import click
 
 from defirisk.cli.gate_options import policy_options
 from defirisk.cli.options import (
-    Ordered,
     market_option,
     output_options,
     scenario_options,
     source_options,
-    what_if_options,
 )
+from defirisk.cli.what_if import Ordered, what_if_options
 
 
 @click.command(cls=Ordered)

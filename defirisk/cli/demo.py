@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from defirisk.cli.options import Ordered, market_option, output_options, scenario_options, what_if_options
+from defirisk.cli.options import market_option, output_options, scenario_options
+from defirisk.cli.what_if import Ordered, what_if_options
 
 
 @click.command(cls=Ordered)

@@ -7,19 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
-from defirisk.cli.options import ACTS
 from defirisk.cli.output import check_writable, print_out, say, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
+from defirisk.cli.what_if import what_if_of
 from defirisk.errors import BadMove
 from defirisk.judging import Terms
 from defirisk.report.check import Check, CheckSet
 from defirisk.risk.families import parse_overrides
 from defirisk.risk.scenario_files import gather, parse_drops
 from defirisk.sources import Where, demo_recording
-from defirisk.whatif.asking import WhatIf
 
 Asked = Mapping[str, Any]
 """Options by name, as click gives them."""
@@ -125,21 +122,7 @@ def terms_of(asked: Asked) -> Terms:
 
     scenarios = gather(asked["drop"], asked["shocks"], asked["scenarios"]) or parse_drops(DEFAULT_DROPS)
     families = parse_overrides(asked["families"])
-    what_if = what_if_of(asked)
-    return Terms(scenarios, families, asked["liquidator"], not asked["no_thresholds"], what_if)
-
-
-def what_if_of(asked: Asked) -> WhatIf:
-    """What is changed first, and what should be reached."""
-    acts = click.get_current_context().meta.get(ACTS, ())
-    return WhatIf.of(
-        set=asked["sets"],
-        set_emode=asked["set_emodes"],
-        acts=acts,
-        reach_health=asked["reach_health"],
-        survive=asked["survive"],
-        with_assets=asked["with_assets"],
-    )
+    return Terms(scenarios, families, asked["liquidator"], not asked["no_thresholds"], what_if_of(asked))
 
 
 def where_of(asked: Asked) -> Where:

@@ -195,6 +195,7 @@ class _Gate:
         self._policy, self._asked, self._reports, self._terms = policy, asked, reports, terms
 
     def run(self, where: Where, *, format_: str, output: Path | None, quiet: bool) -> int:
+        from defirisk.cli.what_if import what_if_of  # noqa: PLC0415 - only with a policy
         from defirisk.policy.gate import Gate, run_policy, where_of  # noqa: PLC0415 - only with a policy
         from defirisk.policy.judging import unread  # noqa: PLC0415 - only with a policy
 
@@ -204,6 +205,7 @@ class _Gate:
             tolerance=_tolerance(self._asked["tolerance"]),
             thresholds=self._asked["thresholds"],
             strict=self._asked["strict"],
+            what_if=what_if_of(self._asked),
         )
         try:
             with progress(quiet=quiet) as hook:

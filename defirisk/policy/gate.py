@@ -20,6 +20,7 @@ from defirisk.protocols import registry
 from defirisk.result import CheckResult
 from defirisk.run import ProgressHook, check_one
 from defirisk.sources import Where
+from defirisk.whatif.asking import NOTHING, WhatIf
 
 if TYPE_CHECKING:
     from defirisk.report.check import Check
@@ -64,7 +65,7 @@ class Gate:
 
     ``terms`` are the clock, and what fails; ``baseline`` an earlier run, or why it cannot be used; ``tolerance`` that
     of the comparison (wad, relative); ``thresholds`` whether to look for the prices that liquidate, which no rule
-    needs; ``strict`` takes any fallback while reading for an error.
+    needs; ``strict`` takes any fallback while reading for an error; ``what_if`` is changed before anything is judged.
     """
 
     terms: Terms
@@ -72,6 +73,7 @@ class Gate:
     tolerance: int = DEFAULT_TOLERANCE
     thresholds: bool = False
     strict: bool = False
+    what_if: WhatIf = NOTHING
 
 
 async def run_policy(policy: Policy, where: Where, gate: Gate, progress: ProgressHook | None = None) -> CheckResult:
@@ -87,7 +89,7 @@ async def run_policy(policy: Policy, where: Where, gate: Gate, progress: Progres
         InputError: what the policy asks for makes no sense on this chain.
         ReadError: nothing could be read.
     """
-    judging = JudgingTerms(policy.scenarios, policy.families, policy.liquidator, gate.thresholds)
+    judging = JudgingTerms(policy.scenarios, policy.families, policy.liquidator, gate.thresholds, gate.what_if)
     labels = {wallet.address: wallet.label for wallet in policy.wallets if wallet.label}
     wallets = [wallet.address for wallet in policy.wallets]
     check = await check_one(wallets, where, judging, labels=labels, strict=gate.strict, progress=progress)
