@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         record,
         record_async,
     )
+    from defirisk.auditing.api import audit, audit_async
+    from defirisk.auditing.result import AuditResult
     from defirisk.errors import DefiriskError, InputError, ReadError
     from defirisk.model import Move, Scenario
     from defirisk.policy.api import check_policy, check_policy_async
@@ -44,6 +46,8 @@ _HOMES: Final = {
         "record",
         "record_async",
     ),
+    "defirisk.auditing.api": ("audit", "audit_async"),
+    "defirisk.auditing.result": ("AuditResult",),
     "defirisk.errors": ("DefiriskError", "InputError", "ReadError"),
     "defirisk.model": ("Move", "Scenario"),
     "defirisk.policy.api": ("check_policy", "check_policy_async"),
@@ -53,6 +57,7 @@ _HOMES: Final = {
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AuditResult",
     "CheckResult",
     "CheckSetResult",
     "DefiriskError",
@@ -61,6 +66,8 @@ __all__ = [
     "ReadError",
     "Scenario",
     "WhatIf",
+    "audit",
+    "audit_async",
     "check",
     "check_async",
     "check_chains",

@@ -16,9 +16,9 @@ from defirisk.calling import wait as _wait
 from defirisk.calling import where as _where
 from defirisk.judging import Terms
 from defirisk.model import Scenario
+from defirisk.rerecording import record as record_run
 from defirisk.risk.scenario_files import load_scenarios, parse_drops, parse_shocks
 from defirisk.run import ProgressHook, check_many, check_one
-from defirisk.run import record as record_run
 from defirisk.sources import ALL, Recording, Where, demo_recording
 from defirisk.whatif.asking import NOTHING, WhatIf
 

@@ -16,9 +16,13 @@
     |  |- BadParameter                     a what-if that names no parameter, or a value that it cannot have
     |  |- ChangeRefused                    a what-if that the contract would refuse
     |  |- NotChangeable                    a what-if in a market whose rule family knows no changes
+    |  |- BadList                          a list of wallets that is none
+    |  |- RunInProgress, StateExists, StateUnusable   an audit that cannot begin, or go on, as it was asked for
     |  `- UnwritableOutput
     `- ReadError (exit code 3)             the chain or a recording could not be read in full
-       |- EndpointUnreachable, EndpointRefused, StateUnavailable
+       |- EndpointUnreachable, StateUnavailable
+       |- EndpointRefused
+       |  `- CallRefused                   single calls that no endpoint answers, while it answers others
        |- BlockUnavailable                 the endpoint has no such block
        |  `- BlockReorganised              it had, and has another one in its place now
        |- MalformedAnswer                  an answer that is not what the function returns
@@ -205,6 +209,30 @@ class UnwritableOutput(InputError):
     code = "unwritable-output"
 
 
+class BadList(InputError):
+    """A list of wallets that is empty, binary, without a column `address`, or not clean under ``--strict``."""
+
+    code = "bad-list"
+
+
+class RunInProgress(InputError):
+    """Another run is at work on the same state."""
+
+    code = "run-in-progress"
+
+
+class StateExists(InputError):
+    """The state of an interrupted run lies where a new one would put its own."""
+
+    code = "state-exists"
+
+
+class StateUnusable(InputError):
+    """``--resume`` with another list or other options than the run began with, or a state that cannot be read."""
+
+    code = "state-unusable"
+
+
 class EndpointUnreachable(ReadError):
     """No answer: refused, reset, timed out, or the name does not resolve."""
 
@@ -215,6 +243,16 @@ class EndpointRefused(ReadError):
     """The endpoint answered with an HTTP or JSON-RPC error."""
 
     code = "endpoint-refused"
+
+
+class CallRefused(EndpointRefused):
+    """Calls that no endpoint answers even by themselves: ``missing`` is every one of them as (to, data) in 0x hex."""
+
+    code = "call-refused"
+
+    def __init__(self, message: str, *, missing: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class BlockUnavailable(ReadError):

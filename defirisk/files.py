@@ -13,10 +13,12 @@ _MODE: Final = 0o666
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
+def replaced(path: Path, *, known: bool = False) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of ``path`` in the end; on any error the old one stays.
 
-    What is no regular file (a device, a pipe) is written directly; a link is followed.
+    What is no regular file (a device, a pipe) is written directly; a link is followed. ``known``: until then it has a
+    name that the next run knows too (``.NAME.part``), so that what a killed one left is overwritten and not kept; for
+    files that one run at a time writes.
 
     Raises:
         OSError: it cannot be written.
@@ -26,7 +28,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
             yield file
         return
     path = path.resolve()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = _known(path) if known else tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -37,6 +39,11 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _known(path: Path) -> tuple[int, str]:
+    temporary = path.with_name(f".{path.name}.part")
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), str(temporary)
 
 
 def _mode_of(path: Path) -> int:

@@ -367,6 +367,10 @@ class Outcome:
     liquidator: str
     search: str | None = None
     """For ``worst-case``: "exhaustive" or "greedy"; ``None`` otherwise."""
+    prices: tuple[int, ...] = field(default=(), compare=False)
+    """The oracle prices in this scenario by slot, oracle units; to be told, not compared."""
+    market_prices: tuple[int, ...] | None = field(default=None, compare=False)
+    """The market's, where they differ from the oracle's."""
 
     @property
     def loss_value(self) -> int:

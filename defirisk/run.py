@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Final
 
 from defirisk.chain.addresses import parse_address
 from defirisk.chain.calls import Chain
 from defirisk.chain.endpoints import chain_named, chain_with_id
-from defirisk.chain.recording import Fixture, FixtureMarket, Recorder, ReplayChain
-from defirisk.comparing import Change, compare
-from defirisk.errors import BlockUnavailable, DefiriskError, FallbackUsed, IncompleteRecording, InputError
+from defirisk.chain.recording import ReplayChain
+from defirisk.errors import DefiriskError, FallbackUsed, InputError
 from defirisk.judging import Terms, judge
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
-from defirisk.protocols.interface import Deployment, Scope
+from defirisk.protocols.interface import Scope
 from defirisk.reading import read_snapshot
 from defirisk.report.check import Account, ChainFailure
 from defirisk.result import CheckResult, CheckSetResult
@@ -55,7 +53,7 @@ async def check_one(
     progress: ProgressHook | None = None,
 ) -> CheckResult:
     """Check wallets on one chain. Errors: see :func:`defirisk.check`."""
-    chain_name = _one_chain(where)
+    chain_name = one_chain(where)
     scope = _scope(terms)
     found = await _read(addresses, where, chain_name, strict=strict, scope=scope, progress=progress)
     (accounts,) = judge([found.snapshot], terms, found.markets, _judging(progress))
@@ -86,84 +84,6 @@ async def check_many(
     )
 
 
-async def record(addresses: Sequence[str], where: Where, *, strict: bool = False) -> Fixture:
-    """Read what a check reads, and keep it. Errors: see :func:`defirisk.record`."""
-    async with opened(where, _one_chain(where)) as chain:
-        recorder = Recorder(chain)
-        wallets = _unique((await _wallets(recorder, addresses)).values())
-        deployments = deployments_for(where, chain)
-        async for _ in _recording(recorder, deployments, wallets, strict=strict):
-            pass
-        await _verify(chain)
-        return _kept(recorder, deployments, wallets)
-
-
-async def refresh(old: ReplayChain, where: Where, *, strict: bool = False) -> tuple[Fixture, list[Change]]:
-    """Record the wallets and markets of a recording again at another block, and tell what changed.
-
-    Args:
-        old: the recording.
-        where: the endpoint and the block; the chain is the recording's.
-        strict: take any fallback for an error.
-
-    Raises:
-        InputError: the recording names no wallets, or its chain has no endpoint but the one to be given.
-        BlockUnavailable: the endpoint is behind the recording, and no block was asked for.
-        IncompleteRecording, ReadError: not everything could be read again.
-    """
-    if not old.fixture.wallets:
-        raise InputError(f"{old.source} names no wallets to record again", hint="record them by their addresses")
-    deployments = deployments_for(Where(), old)
-    markets = tuple(f"{one.protocol}@{one.entry}" for one in deployments)
-    async with opened(replace(where, markets=markets), _chain_of(old, where)) as chain:
-        _refuse_older(chain, old, where)
-        recorder, wallets, changes = Recorder(chain), list(old.fixture.wallets), list[Change]()
-        async for snapshot in _recording(recorder, deployments, wallets, strict=strict):
-            before = await read_snapshot(old, deployments, [account.address for account in snapshot.accounts])
-            changes += compare(before, snapshot)
-        await _verify(chain)
-        return _kept(recorder, deployments, wallets), changes
-
-
-async def _recording(
-    recorder: Recorder, deployments: Sequence[Deployment], wallets: Sequence[str], *, strict: bool
-) -> AsyncIterator[Snapshot]:
-    """Read wallets a thousand at a time: what was read of them is forgotten before the next, what was asked is not."""
-    for start in range(0, len(wallets), _AT_ONCE):
-        snapshot = await read_snapshot(recorder, deployments, wallets[start : start + _AT_ONCE])
-        _refuse_fallbacks(snapshot, strict=strict)
-        _refuse_failures(snapshot)
-        yield snapshot
-
-
-def _kept(recorder: Recorder, deployments: Sequence[Deployment], wallets: Sequence[str]) -> Fixture:
-    return recorder.fixture(
-        markets=[FixtureMarket(one.protocol, one.entry, _plain_name(one)) for one in deployments],
-        wallets=wallets,
-        recorded_by=f"defirisk {version('defirisk')}",
-    )
-
-
-def _chain_of(old: ReplayChain, where: Where) -> str:
-    """The chain to open: the recording's, which an endpoint must be of."""
-    known = chain_with_id(old.chain_id)
-    asserted = _one_chain(where)
-    expected = known.name if known else str(old.chain_id)
-    if asserted not in (None, expected):
-        raise InputError(f"{old.source} is a recording of {expected}, not of {asserted}", hint="leave out --chain")
-    if known is None and not where.rpc and where.fixture is None:
-        raise InputError(f"no public endpoint is known for chain id {expected}", hint="give one with --rpc")
-    return expected
-
-
-def _refuse_older(chain: Chain, old: ReplayChain, where: Where) -> None:
-    if where.block is None and chain.block.number < old.block.number:
-        raise BlockUnavailable(
-            f"{chain.source} is at block {chain.block.number}, behind the recording's {old.block.number}",
-            hint=f"to go back on purpose: --block {chain.block.number}",
-        )
-
-
 def _scope(terms: Terms) -> Scope:
     """A what-if needs all that the markets list."""
     return Scope.LISTED if terms.what_if.asks else Scope.ALL
@@ -184,13 +104,13 @@ async def _read(
     _tell(progress, f"opening {chain_name or DEFAULT_CHAIN}")
     given = {text: None if _is_name(text) else parse_address(text) for text in addresses}
     async with opened(where, chain_name, only=only) as chain:
-        wallets = await _wallets(chain, given)
+        wallets = await wallets_of(chain, given)
         deployments = deployments_for(where, chain)
-        unique = _unique(wallets.values())
-        _tell(progress, f"reading {len(deployments)} market(s) for {len(unique)} wallet(s)")
-        snapshot = await read_snapshot(chain, deployments, unique, scope)
-        await _verify(chain, budget=_ROUND_TRIPS)
-        _refuse_fallbacks(snapshot, strict=strict)
+        distinct = unique(wallets.values())
+        _tell(progress, f"reading {len(deployments)} market(s) for {len(distinct)} wallet(s)")
+        snapshot = await read_snapshot(chain, deployments, distinct, scope)
+        await verified(chain, budget=_ROUND_TRIPS)
+        refuse_fallbacks(snapshot, strict=strict)
     names = {address: text for text, address in wallets.items() if _is_name(text)}
     notices = (*snapshot.warnings, *_doubles(addresses, wallets))
     markets = tuple(one.name for one in deployments)
@@ -201,7 +121,7 @@ _ROUND_TRIPS: Final = 4
 """A check takes at most this many round trips; one that is left is spent on seeing that the block still stands."""
 
 
-async def _wallets(chain: Chain, given: Iterable[str]) -> dict[str, str]:
+async def wallets_of(chain: Chain, given: Iterable[str]) -> dict[str, str]:
     """The address of each text: as it is, or what ENS says; a recording's own wallets where none was given."""
     texts = list(dict.fromkeys(given))
     if not texts:
@@ -237,7 +157,7 @@ async def _attempt(name: str, reading: object) -> Found | ChainFailure:
         return ChainFailure(name, problem.code, problem.message, problem.hint, problem.exit_code)
 
 
-async def _verify(chain: Chain, budget: int | None = None) -> None:
+async def verified(chain: Chain, budget: int | None = None) -> None:
     """See that a live chain's block was not replaced while it was read, where the budget of round trips allows it."""
     from defirisk.chain.client import LiveChain  # noqa: PLC0415 - loaded already where it matters
 
@@ -264,23 +184,12 @@ def _result(found: Found, accounts: Iterable[Account], labels: Mapping[str, str]
     )
 
 
-def _refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
+def refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
     """``--strict``: whatever was read in another way than the first one is an error."""
     used = list(snapshot.warnings)
     used += [w for a in snapshot.accounts for p in a.positions for w in p.warnings if w.code in _FALLBACKS]
     if strict and used:
         raise FallbackUsed("; ".join(dict.fromkeys(f"{notice.text} [{notice.code}]" for notice in used)))
-
-
-def _refuse_failures(snapshot: Snapshot) -> None:
-    failed = [(account.address, failure) for account in snapshot.accounts for failure in account.failures]
-    if failed:
-        told = [f"{failure.market} of {address}: {failure.message}" for address, failure in failed]
-        more = f"; and {len(told) - _FAILURES_TOLD} more" if len(told) > _FAILURES_TOLD else ""
-        raise IncompleteRecording(
-            f"nothing was recorded, because this could not be read: {'; '.join(told[:_FAILURES_TOLD])}{more}",
-            hint="name the markets that you need with --market",
-        )
 
 
 def _doubles(addresses: Sequence[str], wallets: Mapping[str, str]) -> list[Notice]:
@@ -298,16 +207,16 @@ def _tell(progress: ProgressHook | None, stage: str) -> None:
         progress(stage, 0, 0)
 
 
-def _one_chain(where: Where) -> str | None:
+def one_chain(where: Where) -> str | None:
+    """The one chain that was asked for; ``None`` where none was named.
+
+    Raises:
+        InputError: several.
+    """
     names = where.chain_names()
     if len(names) > 1:
         raise InputError(f"one chain at a time, not {', '.join(names)}", hint="give one chain")
     return names[0] if names else None
-
-
-def _plain_name(deployment: Deployment) -> str | None:
-    """A name worth recording; ``PROTOCOL@0xENTRY`` says nothing that the entry does not."""
-    return None if "@" in deployment.name else deployment.name
 
 
 def _is_name(text: str) -> bool:
@@ -315,5 +224,6 @@ def _is_name(text: str) -> bool:
     return "." in text.strip(".") and not text.startswith("0x")
 
 
-def _unique(addresses: Iterable[str]) -> list[str]:
+def unique(addresses: Iterable[str]) -> list[str]:
+    """Each address once, in the order of their first."""
     return list(dict.fromkeys(addresses))

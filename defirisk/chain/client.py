@@ -14,9 +14,11 @@ from defirisk.chain.calls import Answer, Block, Call
 from defirisk.chain.endpoints import chain_with_id
 from defirisk.chain.headers import header_ask, read_chain_id, read_header
 from defirisk.chain.jsonrpc import Ask, Reply
+from defirisk.chain.logs import LogFilter, LogRange, log_asks, read_log_range
 from defirisk.chain.multicall import Header
 from defirisk.chain.pacing import Limits, LimitSettings
 from defirisk.chain.pool import Pool, ask_checked
+from defirisk.chain.proxies import proxy_for
 from defirisk.chain.redact import check_url
 from defirisk.chain.sharing import Crew
 from defirisk.chain.transport import Endpoint, TooBig
@@ -42,7 +44,7 @@ async def open_chain(
     those of :class:`Limits`.
 
     Raises:
-        InputError: a URL that cannot be an endpoint's, or none.
+        InputError: a URL that cannot be an endpoint's, or none; a proxy in the environment that cannot be used.
         WrongChain: the endpoint is of another chain than ``expected_chain_id``.
         ReadError: no endpoint can be used.
 
@@ -65,7 +67,7 @@ async def open_chain(
             text = f"{host} takes no JSON-RPC batches: asked one by one ({reason})"
             warnings.append(Notice("no-json-batch", text))
 
-        endpoints = [Endpoint(session, url, limits, batch_refused) for url in checked]
+        endpoints = [Endpoint(session, url, limits, batch_refused, proxy_for(url)) for url in checked]
         chain = LiveChain(Pool(endpoints, warnings), limits, warnings)
         try:
             await chain._open(block, expected_chain_id, early)  # noqa: SLF001 - its own constructor, which must await
@@ -119,6 +121,25 @@ class LiveChain:
             answers.update(zip(fresh, await self._crew.ask(fresh), strict=True))
         return [answers[call] for call in calls]
 
+    async def logs(self, wanted: LogFilter, first: int, last: int) -> LogRange:
+        """Return the logs of the blocks ``first`` to ``last``, which must not be after the pinned one.
+
+        Raises:
+            TooBig: that many blocks at once are refused.
+            BlockReorganised: the last block is the pinned one and has another hash.
+            ReadError: no endpoint can answer.
+
+        """
+
+        def judge(replies: Sequence[Reply], host: str) -> LogRange:
+            return read_log_range(replies, wanted, first, last, host)
+
+        self.round_trips += 1
+        found = await self._pool.read(log_asks(wanted, first, last), judge, heavy=True)
+        if last == self.block.number and found.last.hash != self.block.hash:
+            raise self._reorganised()
+        return found
+
     async def verify(self) -> None:
         """Check that the pinned block is still the chain's block of that number.
 
@@ -129,10 +150,13 @@ class LiveChain:
         self.round_trips += 1
         (reply,) = await self._pool.send([header_ask(self.block.number)])
         if read_header(reply, self.block.number, self.source).block.hash != self.block.hash:
-            raise BlockReorganised(
-                f"block {self.block.number} of {self.source} was replaced by another while it was read",
-                hint="run again; a block some minutes old is rarely replaced",
-            )
+            raise self._reorganised()
+
+    def _reorganised(self) -> BlockReorganised:
+        return BlockReorganised(
+            f"block {self.block.number} of {self.source} was replaced by another while it was read",
+            hint="run again; a block some minutes old is rarely replaced",
+        )
 
     async def _open(self, block: int | None, expected: int | None, early: Sequence[Call]) -> None:
         if expected is not None:

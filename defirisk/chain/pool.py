@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from defirisk.chain.calls import Block
 from defirisk.chain.headers import header_ask, read_chain_id, read_header
-from defirisk.chain.jsonrpc import Ask, Kind, Reply, Result, failure_of, kind_of
+from defirisk.chain.jsonrpc import LOGS, Ask, Kind, Reply, Result, failure_of, kind_of
 from defirisk.chain.multicall import Header
 from defirisk.chain.transport import Endpoint, TooBig
 from defirisk.errors import (
@@ -24,6 +24,7 @@ from defirisk.errors import (
 )
 from defirisk.model import Warning as Notice
 
+_T = TypeVar("_T")
 UNUSABLE: Final = (
     EndpointUnreachable,
     EndpointRefused,
@@ -34,8 +35,8 @@ UNUSABLE: Final = (
 )
 _FOR_EVER: Final = (WrongChain, BlockReorganised, StateUnavailable)
 _REST: Final = 30.0
-_DIVISIBLE: Final = "eth_getLogs"
-"""Its range can be asked for in parts, so that "too much" is no failure of the endpoint."""
+_ANSWERS: Final = {("eth_call", Kind.REVERT), ("eth_call", Kind.TOO_BIG), (LOGS, Kind.TOO_BIG)}
+"""Errors that are for whoever asked: a range of logs, too, can be asked for in parts."""
 
 
 class Pool:
@@ -100,14 +101,24 @@ class Pool:
         """Ask the endpoint in use; on its failure the next one.
 
         Raises:
-            TooBig: the whole is refused for its size, or it asks for the logs of too large a range.
+            TooBig: the whole is refused for its size.
+            ReadError: no endpoint is left.
+
+        """
+        return await self.read(asks, lambda replies, _: replies, heavy=heavy)
+
+    async def read(self, asks: Sequence[Ask], judge: Callable[[list[Reply], str], _T], *, heavy: bool = False) -> _T:
+        """The same for what must also make sense: what ``judge`` raises of the replies of a host is that one's failure.
+
+        Raises:
+            TooBig: the whole is refused for its size.
             ReadError: no endpoint is left.
 
         """
         while True:
             endpoint = self._using[0]
             try:
-                return await ask_checked(endpoint, asks, heavy=heavy)
+                return judge(await ask_checked(endpoint, asks, heavy=heavy), endpoint.host)
             except TooBig:
                 raise
             except UNUSABLE as failure:
@@ -198,25 +209,14 @@ async def ask_block(endpoint: Endpoint, number: int | None) -> tuple[int, Header
 
 
 async def ask_checked(endpoint: Endpoint, asks: Sequence[Ask], *, heavy: bool = False) -> list[Reply]:
-    """Ask, and raise every error that is no answer; a revert is one, and so is "too much" to an ``eth_call``.
-
-    Raises:
-        TooBig: logs of too large a range were asked for.
-        ReadError: the endpoint does not answer, or not this.
-
-    """
+    """Ask, and raise every error that is no answer; a revert is one, and so is "too much" to a call or for logs."""
     replies = await endpoint.send(asks, heavy=heavy)
     return [_checked(reply, ask, endpoint.host) for reply, ask in zip(replies, asks, strict=True)]
 
 
 def _checked(reply: Reply, ask: Ask, host: str) -> Reply:
-    if isinstance(reply, Result):
+    if isinstance(reply, Result) or (ask.method, kind_of(reply, ask.method)) in _ANSWERS:
         return reply
-    kind = kind_of(reply)
-    if ask.method == "eth_call" and kind in (Kind.REVERT, Kind.TOO_BIG):
-        return reply
-    if ask.method == _DIVISIBLE and kind is Kind.TOO_BIG:
-        raise TooBig(f"{host} answered {ask.method} with error {reply.code}: {reply.message}")
     raise failure_of(reply, ask, host)
 
 

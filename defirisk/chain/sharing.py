@@ -17,7 +17,7 @@ from defirisk.chain.calls import Answer, Call
 from defirisk.chain.pool import UNUSABLE, Pool
 from defirisk.chain.transport import Endpoint, TooBig
 from defirisk.chain.usage import Usage
-from defirisk.errors import DefiriskError, EndpointRefused, EndpointUnreachable
+from defirisk.errors import CallRefused, DefiriskError, EndpointRefused, EndpointUnreachable
 from defirisk.model import Warning as Notice
 
 _ENOUGH: Final = 2
@@ -32,6 +32,10 @@ class Run:
     stop: int
     refused: frozenset[Endpoint] = frozenset()
     refusal: str = ""
+
+
+_MOST_REFUSED: Final = 20
+"""An endpoint that refuses more than so many single calls of a job refuses all."""
 
 
 class Crew:
@@ -121,30 +125,48 @@ class Job:
         self._calls = calls
         self._answers: list[Answer | None] = [None] * len(calls)
         self._waiting = deque([Run(0, len(calls))] if calls else [])
+        self._refused: list[Run] = []
         self._under_way: dict[asyncio.Task[list[Answer] | None], tuple[Asker, Run]] = {}
 
     async def done(self) -> list[Answer]:
-        """Do it all; the first failure that nobody can make good ends it."""
+        """Do it all; the first failure that nobody can make good ends it.
+
+        Raises:
+            CallRefused: all but these calls were answered.
+            ReadError: no endpoint is left.
+
+        """
         try:
-            while self._waiting or self._under_way:
-                self._hand_out()
+            while self._hand_out():
                 await self._settle(await self._next())
         finally:
             await self._stop()
+        if self._refused:
+            refused = [self._calls[run.start] for run in self._refused]
+            missing = tuple((call.to, "0x" + call.data.hex()) for call in refused)
+            raise CallRefused(self._refused[0].refusal, missing=missing)
         return [answer for answer in self._answers if answer is not None]
 
     # --- handing out ---
 
-    def _hand_out(self) -> None:
+    def _hand_out(self) -> bool:
+        """Give work to whoever is free; whether there is anything left to wait for."""
         while self._waiting:
             run = self._waiting[0]
             willing = [one for one in self._crew.askers if one.endpoint not in run.refused]
             if not willing:
-                raise EndpointRefused(run.refusal)
+                self._give_up(self._waiting.popleft())
+                continue
             free = [one for one in willing if one.free]
             if not free:
-                return
+                break
             self._start(min(free, key=lambda one: one.load), self._waiting.popleft())
+        return bool(self._waiting or self._under_way)
+
+    def _give_up(self, run: Run) -> None:
+        self._refused.append(run)
+        if len(self._refused) > _MOST_REFUSED:
+            raise EndpointRefused(run.refusal)
 
     def _start(self, asker: Asker, run: Run) -> None:
         stop = multicall.first_stop(self._calls, run.start, run.stop, asker.limit)
@@ -199,6 +221,7 @@ class Job:
         count = run.stop - run.start
         if count == 1:
             # A single call that is too much for one endpoint may not be for another; it says nothing of either.
+            asker.size.excuse()
             to = self._calls[run.start].to
             refusal = f"{asker.endpoint.host} refuses a single call to {to}: {reason}"
             self._waiting.append(replace(run, refused=run.refused | {asker.endpoint}, refusal=refusal))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, *range(500, 600)})
 _TOO_FAST_STATUS: Final = (429, 503)
 _REDIRECTS: Final = range(300, 400)
+_LONGEST_BACKOFF: Final = 10.0
 _SMALL_BATCH: Final = 3  # who refuses this few for their number takes no batches
 _HTTP_OK: Final = 200
 _HTTP_TOO_LARGE: Final = 413
@@ -73,6 +74,7 @@ class Endpoint:
         url: str,
         limits: Limits,
         on_batch_refused: Callable[[str, str], None],
+        proxy: str | None = None,
     ) -> None:
         self.host = host_of(url)
         self.requests = 0
@@ -84,6 +86,8 @@ class Endpoint:
         self.batches = True
         self._session = session
         self._url = url
+        self._proxy = proxy
+        self._way = f" (through the proxy {host_of(proxy)})" if proxy else ""
         self._limits = limits
         self._on_batch_refused = on_batch_refused
         self._ids = itertools.count(1)
@@ -115,9 +119,10 @@ class Endpoint:
         return [replies[index] for index in range(len(asks))]
 
     async def _retry(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential  # noqa: PLC0415 - late
+        import tenacity  # noqa: PLC0415 - late
 
-        jitter = wait_random_exponential(multiplier=self._limits.backoff, max=10)
+        jitter = tenacity.wait_random_exponential(multiplier=self._limits.backoff, max=_LONGEST_BACKOFF)
+        steady = tenacity.wait_exponential(multiplier=self._limits.backoff, max=_LONGEST_BACKOFF)
 
         def stop(state: Any) -> bool:
             signal = state.outcome.exception()
@@ -125,9 +130,12 @@ class Endpoint:
             return bool(state.attempt_number > allowed or signal.wait > self._limits.patience)
 
         def wait(state: Any) -> float:
-            return float(max(jitter(state), state.outcome.exception().wait))
+            signal = state.outcome.exception()
+            backoff = (steady(state) + jitter(state)) / 2 if signal.too_fast else jitter(state)
+            return float(max(backoff, signal.wait))
 
-        retrying = AsyncRetrying(stop=stop, wait=wait, retry=retry_if_exception_type(Transient), reraise=True)
+        transient = tenacity.retry_if_exception_type(Transient)
+        retrying = tenacity.AsyncRetrying(stop=stop, wait=wait, retry=transient, reraise=True)
         await retrying(attempt)
 
     async def _attempt(self, asks: Sequence[Ask], waiting: Sequence[int], replies: dict[int, Reply]) -> None:
@@ -138,9 +146,9 @@ class Endpoint:
             raise self._eased(signal, began) from None
         again: Transient | None = None
         for index, outcome in zip(waiting, outcomes, strict=True):
-            if isinstance(outcome, RpcError) and kind_of(outcome) in _RETRIED:
-                too_fast = kind_of(outcome) is Kind.RATE
-                again = Transient(failure_of(outcome, asks[index], self.host), too_fast=too_fast)
+            kind = kind_of(outcome, asks[index].method) if isinstance(outcome, RpcError) else None
+            if isinstance(outcome, RpcError) and kind in _RETRIED:
+                again = Transient(failure_of(outcome, asks[index], self.host), too_fast=kind is Kind.RATE)
             elif isinstance(outcome, Transient):
                 again = outcome
             else:
@@ -189,7 +197,7 @@ class Endpoint:
         reply = self._reply(answer)
         if isinstance(reply, Result):
             return BatchRefused("it answered a batch with a single answer")
-        kind = kind_of(reply)
+        kind = kind_of(reply, asks[0].method)
         if kind in _RETRIED:
             return Transient(failure_of(reply, asks[0], self.host), too_fast=kind is Kind.RATE)
         large = kind is Kind.TOO_BIG and len(asks) > _SMALL_BATCH
@@ -216,14 +224,15 @@ class Endpoint:
             self.requests += count
             self.posts += 1
             try:
-                async with self._session.post(self._url, json=payload, allow_redirects=False) as response:
+                sending = self._session.post(self._url, json=payload, allow_redirects=False, proxy=self._proxy)
+                async with sending as response:
                     body = await self._body(response)
                     answer = self._judge(response, body)
             except TimeoutError:
                 error = EndpointUnreachable(f"{self.host} did not answer within {self._limits.timeout:g} s")
                 raise self._eased(Transient(error, timed_out=True), sent_at) from None
             except aiohttp.ClientError as problem:
-                raise Transient(EndpointUnreachable(f"{self.host}: {_cause(problem)}")) from None
+                raise Transient(EndpointUnreachable(f"{self.host}{self._way}: {_cause(problem)}")) from None
             except Transient as signal:
                 raise self._eased(signal, sent_at) from None
             finally:

@@ -15,6 +15,8 @@ from defirisk.cli.output import forget_stdout, say
 from defirisk.errors import DefiriskError
 
 COMMANDS: Final = {
+    "borrowers": "Find the wallets that ever borrowed in a market, from its events.",
+    "audit": "Audit many wallets: two tables and a summary, complete, resumable.",
     "check": "Check wallets: health factor, thresholds, scenarios, who loses what.",
     "demo": "Check the recording that ships with the package: no network, no key.",
     "markets": "List the known deployments and their rules.",

@@ -65,41 +65,6 @@ def demo_and_deliver(asked: Asked, *, format_: str, output: Path | None, quiet: 
     return conclude(found, format_, output)
 
 
-def record_to(output: Path, addresses: Sequence[str], asked: Asked, *, quiet: bool) -> int:
-    """``defirisk record``."""
-    from defirisk.chain.recording import write_fixture  # noqa: PLC0415 - after the options are known to be sound
-    from defirisk.run import record  # noqa: PLC0415 - after the options are known to be sound
-
-    check_writable(output)
-    with progress(quiet=quiet) as hook:
-        if hook:
-            hook("recording", 0, 0)
-        fixture = asyncio.run(record(addresses, where_of(asked), strict=asked["strict"]))
-    write_fixture(output, fixture)
-    if not quiet:
-        wallets, markets = len(fixture.wallets), len(fixture.markets)
-        say(f"recorded {wallets} wallet(s) in {markets} market(s) at block {fixture.block.number} to {output}")
-    return 0
-
-
-def refresh_to(old: Path, output: Path, asked: Asked, *, quiet: bool) -> int:
-    """``defirisk record --refresh``."""
-    from defirisk.chain.recording import load_fixture, write_fixture  # noqa: PLC0415 - only for this command
-    from defirisk.report.refreshed import text  # noqa: PLC0415 - only for this command
-    from defirisk.report.table import piped_width  # noqa: PLC0415 - only for this command
-    from defirisk.run import refresh  # noqa: PLC0415 - only for this command
-
-    check_writable(output)
-    recorded = load_fixture(old)
-    with progress(quiet=quiet) as hook:
-        if hook:
-            hook("recording", 0, 0)
-        fixture, changes = asyncio.run(refresh(recorded, where_of(asked), strict=asked["strict"]))
-    write_fixture(output, fixture)
-    print_out(text(recorded.source, recorded.block, fixture.block, changes, width=piped_width()))
-    return 0
-
-
 def list_markets(chains: Sequence[str], *, format_: str, output: Path | None) -> int:
     """``defirisk markets``."""
     from defirisk.api import markets  # noqa: PLC0415 - only to list

@@ -169,13 +169,11 @@ def run_gate(
     reports = reports_of(asked["reports"])
     try:
         policy = for_wallets(load_policy(path), addresses)
-    except BadPolicy as problem:
-        _annotate_error(problem)
+    except DefiriskError as problem:
+        _annotate_error(problem, path)
         raise
     if not quiet:
         say(f"policy: {policy.file}")
-    if output is not None:
-        check_writable(output)
     gate = _Gate(policy, asked, reports, _terms(asked))
     return gate.run(where, format_=format_, output=output, quiet=quiet)
 
@@ -323,11 +321,12 @@ def _summarise(result: PolicyResult, check: Check | None) -> bool:
     return True
 
 
-def _annotate_error(problem: BadPolicy) -> None:
+def _annotate_error(problem: DefiriskError, path: Path) -> None:
     if _on_github():
         from defirisk.report.policy import github  # noqa: PLC0415 - only there
 
-        say(github.error(problem.message, _from_workspace(problem.file), problem.line))
+        line = problem.line if isinstance(problem, BadPolicy) else None
+        say(github.error(problem.message, _from_workspace(str(path)), line))
 
 
 def _from_workspace(file: str) -> str:

@@ -65,15 +65,16 @@ class Gate:
 
     ``terms`` are the clock, and what fails; ``baseline`` an earlier run, or why it cannot be used; ``tolerance`` that
     of the comparison (wad, relative); ``thresholds`` whether to look for the prices that liquidate, which no rule
-    needs; ``strict`` takes any fallback while reading for an error; ``what_if`` is changed before anything is judged.
+    needs; ``what_if`` parameters and acts that come first: does a vote, or a withdrawal, breach the policy?; ``strict``
+    takes any fallback while reading for an error.
     """
 
     terms: Terms
     baseline: Seen | BadBaseline | None = None
     tolerance: int = DEFAULT_TOLERANCE
     thresholds: bool = False
-    strict: bool = False
     what_if: WhatIf = NOTHING
+    strict: bool = False
 
 
 async def run_policy(policy: Policy, where: Where, gate: Gate, progress: ProgressHook | None = None) -> CheckResult:
@@ -90,13 +91,22 @@ async def run_policy(policy: Policy, where: Where, gate: Gate, progress: Progres
         ReadError: nothing could be read.
     """
     judging = JudgingTerms(policy.scenarios, policy.families, policy.liquidator, gate.thresholds, gate.what_if)
-    labels = {wallet.address: wallet.label for wallet in policy.wallets if wallet.label}
     wallets = [wallet.address for wallet in policy.wallets]
-    check = await check_one(wallets, where, judging, labels=labels, strict=gate.strict, progress=progress)
+    check = _labelled(await check_one(wallets, where, judging, strict=gate.strict, progress=progress), policy)
     waivers = tuple(replace(one, market=_market_name(one.market, check)) for one in policy.waivers)
     found = judge_policy(replace(policy, waivers=waivers), check, gate.terms)
     changes, problems = _compared(check, found.findings, gate)
     return replace(check, policy=replace(found, changes=changes, problems=(*problems, *found.problems)))
+
+
+def _labelled(check: CheckResult, policy: Policy) -> CheckResult:
+    """Accounts by the names that the policy gives them, found by address or by ENS name."""
+    labels = {wallet.address: wallet.label for wallet in policy.wallets}
+    accounts = (
+        replace(account, label=labels.get(account.address) or labels.get(account.name or ""))
+        for account in check.accounts
+    )
+    return replace(check, accounts=tuple(accounts))
 
 
 def _market_name(name: str | None, check: Check) -> str | None:

@@ -110,7 +110,8 @@ def _holds_table(path: Path) -> bool:
         document = tomllib.loads(raw.decode())
     except ValueError as error:
         raise BadPolicy(f"not TOML: {str(error)[:200]}", file=shown_path(path)) from error
-    return isinstance(document.get("tool", {}).get("defirisk"), dict)
+    tool = document.get("tool")
+    return isinstance(tool, dict) and "defirisk" in tool
 
 
 def _text(path: Path, file: str) -> str:

@@ -311,12 +311,47 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class DebtEvent:
+    """An event that tells who owes: ``signature`` canonical, of static types only; ``owner`` the debtor's parameter.
+
+    ``layouts`` are the parameters that are indexed, one tuple for each way in which the contracts declare it, told
+    apart by their number. ``certain`` is whether its owner borrowed; else the owner may have, and is a candidate.
+    """
+
+    signature: str
+    owner: int
+    layouts: tuple[tuple[int, ...], ...]
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Emitter:
+    """A contract (lower-case ``address``) and the events of its own that tell of debts."""
+
+    address: str
+    events: tuple[DebtEvent, ...]
+
+
+class DebtEvents(Protocol):
+    """Where a market's debts are told of, for ``defirisk borrowers``."""
+
+    async def emitters(self, chain: Chain, deployment: Deployment) -> Sequence[Emitter]:
+        """Return the contracts whose events name everyone who ever borrowed, as of the chain's pinned block.
+
+        Raises:
+            ReadError: the market could not be read.
+            NotAMarket: the entry is not what it is said to be.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class RuleFamily:
     """A rule family as the entry point gives it: name (``aave-v3``), reader, deployments and ABI fragments.
 
     ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``. ``fast`` loads its
     float rules for whole populations; its :class:`Rules` name the same loader in an attribute ``fast``. ``None`` leaves
-    everything to the exact rules.
+    everything to the exact rules. ``debt_events`` tells who borrowed, ``None`` where that cannot be told from events.
     """
 
     name: str
@@ -325,3 +360,4 @@ class RuleFamily:
     abis: Traversable | None = None
     rules: tuple[str, ...] = ()
     fast: Callable[[], FastRules] | None = None
+    debt_events: DebtEvents | None = None

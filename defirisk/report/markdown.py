@@ -91,10 +91,10 @@ def _what_if(analysis: PositionAnalysis) -> Iterator[str]:
     if comparison is None:
         return
     if comparison.before is not None:
-        yield from _table(BEFORE_AND_AFTER, list(before_and_after(analysis, comparison.before)))
+        yield from table(BEFORE_AND_AFTER, list(before_and_after(analysis, comparison.before)))
         yield f"\nAs it stands: {escaped(comparison.before.verdict.text)}"
     if comparison.ways:
-        yield from _table(WAYS, [way_cells(way) for way in comparison.ways], left=2)
+        yield from table(WAYS, [way_cells(way) for way in comparison.ways], left=2)
     for note in way_notes(comparison):
         yield f"\n{escaped(note)}"
 
@@ -116,7 +116,7 @@ def _legs(analysis: PositionAnalysis) -> Iterator[str]:
         )
         for leg in legs_of(analysis)
     ]
-    yield from _table(("", "Asset", "Family", "Amount", "Price", "Value", "Liquidation threshold"), rows, left=3)
+    yield from table(("", "Asset", "Family", "Amount", "Price", "Value", "Liquidation threshold"), rows, left=3)
 
 
 def _side(leg: Collateral | Debt) -> str:
@@ -133,7 +133,7 @@ def _thresholds(analysis: PositionAnalysis) -> Iterator[str]:
         if t.liquidation is not None
     ]
     if rows:
-        yield from _table(("If this alone moves", "Liquidated at", "Bad debt at"), rows)
+        yield from table(("If this alone moves", "Liquidated at", "Bad debt at"), rows)
 
 
 def _outcomes(analysis: PositionAnalysis) -> Iterator[str]:
@@ -150,10 +150,11 @@ def _outcomes(analysis: PositionAnalysis) -> Iterator[str]:
         for outcome in analysis.outcomes
     ]
     if rows:
-        yield from _table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses or gains", "Bad debt"), rows)
+        yield from table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses or gains", "Bad debt"), rows)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:
+    """A table; the first ``left`` columns to the left, figures to the right."""
     yield ""
     yield f"| {' | '.join(headings)} |"
     yield f"|{'|'.join(' --- ' if index < left else ' ---: ' for index in range(len(headings)))}|"

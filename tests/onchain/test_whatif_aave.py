@@ -90,7 +90,7 @@ def test_acts_in_a_row(market: World, positions: Mapping[str, Position]) -> None
     for wallet, position in positions.items():
         for number in range(3):
             compare(market, position, list(drawn(position, random.Random(f"{wallet} {number}"))), done)
-    assert min(done.accepted[kind.value] for kind in ActKind) >= 20, done
+    assert min(done.accepted[kind.value] for kind in ActKind) >= 12, done
     assert len(done.refused) > 4, done
 
 
@@ -152,14 +152,14 @@ def test_caps(market: World, side: str) -> None:
     done = Done()
     kind = ActKind.DEPOSIT if side == "supply" else ActKind.BORROW
     with market.reverting():
-        for symbol in ("USDC", "WETH", "LINK"):
+        for symbol in ("WETH", "wstETH", "LINK"):  # none of which has a stable debt in 3.0
             token = market.market.atokens[symbol] if side == "supply" else market.market.debts[symbol]
             unit = 10 ** BY_SYMBOL[symbol].decimals
             cap = token.call("totalSupply") // unit + (100_000 if side == "supply" else 4)
             market.market.configurator.send(f"set{side.capitalize()}Cap", market.asset(symbol), cap)
         reason = {"supply": ("51", "SupplyCapExceeded()"), "borrow": ("50", "BorrowCapExceeded()")}[side]
         for position in again(market).values():
-            for symbol in ("USDC", "WETH", "LINK"):
+            for symbol in ("WETH", "wstETH", "LINK"):
                 most = largest(position, kind, symbol)
                 if most:
                     compare(market, position, [(kind, symbol, most)], done)

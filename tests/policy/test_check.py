@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -85,6 +86,63 @@ def test_the_last_unit_decides_bad_debt(write: Write, check: Check) -> None:
     less = f"{int(whole + fraction.ljust(8, '0')) - 1:09d}"
     write(f"{wallet(UNDER)}[policy]\nmax_bad_debt = {less[:-8]}.{less[-8:]}\n")
     assert check().code == 1
+
+
+def test_the_last_second_decides_an_oracles_age(write: Write, check: Check) -> None:
+    write(f'{wallet(UNDER)}[policy]\nmax_oracle_age = "3h"\n')
+    oldest = max(int(f["measured"]) for f in check("--format", "json").policy["findings"])
+    for limit, code in ((oldest, 0), (oldest - 1, 1)):
+        write(f'{wallet(UNDER)}[policy]\nmax_oracle_age = "{limit}s"\n')
+        assert check().code == code
+
+
+def test_an_oracle_that_is_ahead_of_the_block_has_no_known_age(write: Write, check: Check, tmp_path: Path) -> None:
+    """A feed that dates its answer after the block would look fresh for ever; our readers take it for unknown."""
+    write(f'{wallet(UNDER)}[policy]\nmax_oracle_age = "3h"\n')
+    seconds = int(check("--format", "json").policy["findings"][0]["measured"])
+    path = edited(tmp_path, lambda d: d.__setitem__("block_timestamp", d["block_timestamp"] - seconds - 1))
+    write(f'{wallet(UNDER)}[policy]\nmax_oracle_age = "3h"\n', fixture=path)
+    first = check("--format", "json").policy["findings"][0]
+    assert (first["status"], first["measured"]) == ("breach", None)
+
+
+def test_nor_where_another_reader_passes_such_a_time_on() -> None:
+    from defirisk.policy.rules import Matter, MaxOracleAge
+    from defirisk.policy.terms import Clause
+
+    result = defirisk.check(UNDER, fixture=DEMO, scenarios=[], thresholds=False)
+    [judged, *_] = result.accounts[0].positions
+    ahead = replace(judged.position, price_times=tuple(result.timestamp + 90 for _ in judged.position.price_times))
+    clause = Clause("max_oracle_age", 3600)
+    found = list(MaxOracleAge().judge(clause, Matter(replace(judged, position=ahead), result.timestamp, ())))
+    assert found
+    for one in found:
+        assert (one.breached, one.measured) == (True, None)
+        assert "dates its price 1 min after the block: its age is not known" in one.text
+
+
+def test_an_oracle_of_what_does_not_count_does_not_matter() -> None:
+    from defirisk.policy.rules import Matter, MaxOracleAge
+    from defirisk.policy.terms import Clause
+
+    result = defirisk.check(UNDER, fixture=DEMO, scenarios=[], thresholds=False)
+    [judged, *_] = result.accounts[0].positions
+    off = replace(judged.standing, collateral=tuple(replace(leg, counts=False) for leg in judged.standing.collateral))
+    clause = Clause("max_oracle_age", 1)
+    for standing, legs in ((judged.standing, (*judged.standing.collateral, *judged.standing.debt)), (off, off.debt)):
+        found = MaxOracleAge().judge(clause, Matter(replace(judged, standing=standing), result.timestamp, ()))
+        assert {one.asset for one in found} == {leg.token for leg in legs}
+
+
+def test_debt_that_rules_leave_uncovered_is_bad_debt_too(write: Write, check: Check) -> None:
+    """Venus at -40 %: liquidation stops by its rules, no debt is written off, and 464.68 USD stay uncovered."""
+    write(f"{wallet(ALL_FOUR)}[policy]\nmax_bad_debt = 464\n")
+    ran = check("--format", "json")
+    [venus] = ran.findings(market="venus-local")
+    position = next(p for p in ran.json["accounts"][0]["positions"] if p["market"] == "venus-local")
+    [outcome] = position["scenarios"]
+    assert (outcome["bad_debt_value_raw"], outcome["ended"]) == ("0", "rules")
+    assert (venus["status"], venus["measured_raw"]) == ("breach", outcome["uncovered_value_raw"])
 
 
 def test_a_wallets_own_rules_go_before_the_policys(write: Write, check: Check) -> None:

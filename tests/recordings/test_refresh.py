@@ -194,7 +194,7 @@ def test_wrong_usage(run: Run, file: Path, tmp_path: Path) -> None:
         (("--refresh", str(tmp_path / "none.json"), "-o", str(tmp_path / "x.json")), "cannot be read"),
         (("--refresh", str(file), "-o", str(tmp_path / "no" / "x.json")), "is not a folder"),
         ((FIRST,), "--output FILE"),
-        (("-o", str(tmp_path / "x.json")), "No wallet was given"),
+        (("-o", str(tmp_path / "x.json")), "no wallet was given"),
     ):
         ran = run("record", *args)
         assert ran.code == (3 if said == "cannot be read" else 2), ran.err

@@ -88,7 +88,8 @@ def _balance_calls(site: Site, listed: Sequence[Listed], owners: Owners) -> Iter
         if isinstance(owner, Owner) and owner.asked:
             yield account_call(site, owner.address)
             for one in listed:
-                yield from balance_calls(one, owner, RULES[V2.name])
+                if owner.asks(one.reserve.id):
+                    yield from balance_calls(one, owner, RULES[V2.name])
 
 
 # --- what was read ------------------------------------------------------------------------------------------------

@@ -141,7 +141,8 @@ def _balance_calls(answers: Answers, book: Book, owners: Owners) -> Iterator[Cal
         if isinstance(owner, Owner) and owner.asked:
             yield ownership.account_call(book.site, owner.address)
             for listed in book.listed:
-                yield from ownership.balance_calls(listed, owner, book.rules[0])
+                if owner.asks(listed.reserve.id):
+                    yield from ownership.balance_calls(listed, owner, book.rules[0])
 
 
 def _key_calls(book: Book, emodes: Emodes) -> Iterator[Call]:

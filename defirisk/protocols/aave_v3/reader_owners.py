@@ -41,6 +41,10 @@ class Owner:
         """Whether there is anything to read beside the flags."""
         return self.scope is not Scope.USED or self.flags != 0
 
+    def asks(self, reserve_id: int) -> bool:
+        """Whether anything in a reserve is read."""
+        return self.scope is not Scope.USED or self.flags >> 2 * reserve_id & 3 != 0
+
     def asks_supply(self, reserve_id: int) -> bool:
         """Whether its supply in a reserve is read."""
         return self.scope is not Scope.USED or is_collateral(self.flags, reserve_id)

@@ -97,7 +97,7 @@ def draft_position(answers: Answers, read: Read, owner: Owner, rules: AaveV3Rule
 
 def _rows(answers: Answers, read: Read, owner: Owner, rules: AaveV3Rules) -> Iterator[Row]:
     for listed in read.listed:
-        if not (owner.asks_supply(listed.reserve.id) or owner.asks_debt(listed.reserve.id)):
+        if not owner.asks(listed.reserve.id):
             continue
         holding = read_holding(answers, listed, owner, rules)
         if holding.scaled_supply or holding.scaled_variable_debt or holding.stable_debt:

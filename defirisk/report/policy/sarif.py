@@ -19,6 +19,8 @@ VERSION: Final = "2.1.0"
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_RESULTS: Final = 5000
 """GitHub keeps no more of a run."""
+FINGERPRINT: Final = "primaryLocationLineHash"
+"""GitHub's own name: where a tool gives none it hashes the line, and all findings of one rule would be one alert."""
 _ROOT: Final = "%SRCROOT%"
 
 
@@ -64,7 +66,7 @@ def _result(finding: Finding, file: str) -> Json:
         "level": "error",
         "message": {"text": said},
         "locations": [{"physicalLocation": _place(file, finding.line)}],
-        "partialFingerprints": {"check/v1": _fingerprint(finding)},
+        "partialFingerprints": {FINGERPRINT: _fingerprint(finding)},
         "properties": _properties(finding),
     }
     if finding.waiver is not None:
