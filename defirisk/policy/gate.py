@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from defirisk.errors import BadBaseline, InputError
@@ -56,7 +56,7 @@ def clock(today: date | None) -> int:
     """The second at which waivers and ages are judged: now, or the last one of a day (UTC)."""
     if today is None:
         return int(time.time())
-    return int((datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=1)).timestamp()) - 1
+    return int(datetime(today.year, today.month, today.day, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -209,7 +210,12 @@ def test_no_debt_and_no_position_break_no_rule_and_are_said(write: Write, check:
 
 def test_a_waiver_holds_through_its_last_day(write: Write, check: Check) -> None:
     write(wallet(UNDER, "desk") + "[policy]\nmin_health_factor = 1.2\n" + waiver("desk", "min_health_factor"))
-    for today, code, status in ((TODAY, 0, "waived"), ("2026-12-31", 0, "waived"), ("2027-01-01", 2, "breach")):
+    for today, code, status in (
+        (TODAY, 0, "waived"),
+        ("2026-12-31", 0, "waived"),
+        ("9999-12-31", 2, "breach"),
+        ("2027-01-01", 2, "breach"),
+    ):
         ran = check("--format", "json", today=today)
         assert (ran.code, ran.policy["findings"][0]["status"], ran.policy["today"]) == (code, status, today)
     assert (
@@ -218,6 +224,25 @@ def test_a_waiver_holds_through_its_last_day(write: Write, check: Check) -> None
     )
     assert ran.policy["problems"][0]["line"] == 8
     assert ran.policy["findings"][0]["waiver"] is None
+
+
+def test_a_waiver_of_one_market_waives_no_other(write: Write, check: Check) -> None:
+    rules = "[policy]\nmin_health_factor = 1.2\n"
+    write(wallet(ALL_FOUR, "all") + rules + waiver("all", "min_health_factor", market="venus-local"))
+    statuses = {f["market"]: f["status"] for f in check("--format", "json").policy["findings"]}
+    assert statuses == {
+        "aave-v3-local": "breach", "aave-v2-local": "breach", "venus-local": "waived", "compound-v3-local-usdc": "ok",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("narrow_first", [True, False])
+def test_the_narrowest_waiver_is_the_one_that_is_shown(write: Write, check: Check, narrow_first: bool) -> None:
+    both = [waiver("desk", "survives", scenario="-30%"), waiver("desk", "survives", "2027-06-30")]
+    rules = '[policy]\nsurvives = ["-30%", "-40%"]\n'
+    write(wallet(UNDER, "desk") + rules + "".join(both if narrow_first else reversed(both)))
+    ran = check("--format", "json")
+    waived = {f["scenario"]: f["waiver"]["expires"] for f in ran.policy["findings"]}
+    assert (ran.code, waived, ran.policy["warnings"]) == (0, {"-30%": "2026-12-31", "-40%": "2027-06-30"}, [])
 
 
 def test_an_expired_waiver_fails_even_where_nothing_is_breached(write: Write, check: Check) -> None:
@@ -400,6 +425,16 @@ def test_a_recording_older_than_max_age_is_code_3(write: Write, check: Check, ag
     assert (ran.code, ran.policy["counts"]["ok"]) == (code, 1)
     assert [(p["code"], p["line"]) for p in ran.policy["problems"]] == [("stale-recording", 2)] * (code == 3)
     assert ("old, more than the max_age of" in ran.err) == (code == 3)
+
+
+def test_the_last_second_decides_a_recordings_age(write: Write, check: Check) -> None:
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n")
+    seconds = (
+        int(datetime(2026, 11, 24, 23, 59, 59, tzinfo=UTC).timestamp()) - check("--format", "json").json["timestamp"]
+    )
+    for age, code in ((seconds, 0), (seconds - 1, 3)):
+        write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n", head=f'max_age = "{age}s"')
+        assert check().code == code
 
 
 def test_what_could_not_be_read_is_an_error_and_breaches_are_still_listed(write: Write, check: Check) -> None:
