@@ -18,6 +18,8 @@ from functools import partial
 from math import nan
 from typing import Any, Final
 
+import numpy as np
+
 from defirisk.fixedpoint import (
     BPS,
     RAY,
@@ -78,11 +80,11 @@ from defirisk.risk.population.scratch import (
     OWN,
     PRICE,
     RATE,
-    RAW,
     RECEIVED,
     RECEIVED_ERR,
     REPAID,
     REPAID_ERR,
+    SCALE,
     SHARES,
     SHARES_ERR,
     SHORT,
@@ -258,6 +260,87 @@ def _owed(slot: int, reserve: Reserve, holding: Holding, debt: int, may: bool) -
     )
 
 
+# --- screen ----------------------------------------------------------------------------------------------------------
+
+
+def screen(
+    w: Any,
+    split: int,
+    count: int,
+    terms: Any,
+    prices: Any,
+    assets: Any,
+    healths: Any,
+    debts: Any,
+    collaterals: Any,
+    look: Any,
+) -> None:
+    """``judge`` for all scenarios at once where the answer is far from every edge.
+
+    Each value is off by at most one unit and 4 U of itself (amount U, price U, product U, and the second order), each
+    sum by as many U as it has terms; thresholds are at most 1. So cover and debt are within ``count`` units and
+    (count + 8) U of theirs, and what is left beside that is not liquidatable.
+    """
+    collaterals[:] = 0.0
+    debts[:] = 0.0
+    healths[:] = 0.0
+    base = threshold_base(w, split) if terms[AVERAGED] else 0.0
+    spread = 0.0
+    for i in range(split):
+        amount, over = w[i, AMOUNT], w[i, THRESHOLD] - base
+        spread = max(spread, over)
+        price = prices[assets[i]]
+        for s in range(len(look)):
+            value = np.floor(amount * price[s])
+            collaterals[s] += value
+            healths[s] += value * over
+    for i in range(split, count):
+        amount = w[i, AMOUNT]
+        price = prices[assets[i]]
+        if int(terms[WORTH_OF_DEBT]) == DOWN:
+            for s in range(len(look)):
+                debts[s] += np.floor(amount * price[s])
+        else:
+            for s in range(len(look)):
+                debts[s] += np.ceil(amount * price[s])
+    if count == split:
+        healths[:] = nan
+        look[:] = 0.0
+        return
+    if terms[AVERAGED]:
+        averages(collaterals, healths, look, base, spread, count)
+    else:
+        healths[:] /= 1e4
+        look[:] = 0.0
+    relative = (count + 8.0) * U
+    for s in range(len(look)):
+        cover, debt = healths[s], debts[s]
+        healths[s] = cover / debt
+        far = cover - debt > count + 1.0 + relative * (cover + debt) and debt > count + 1.0
+        look[s] = 0.0 if far and look[s] == 0.0 else 1.0
+
+
+def threshold_base(w: Any, split: int) -> float:
+    """The least threshold, from which averages are counted."""
+    least = 1e9
+    for i in range(split):
+        least = min(least, w[i, THRESHOLD])
+    return least
+
+
+def averages(totals: Any, covers: Any, look: Any, base: float, spread: float, count: int) -> None:
+    """Turn sums weighted by thresholds above ``base`` into covers by the average, cut to a whole basis point; 1 in
+    ``look`` where it is unknown to which. ``spread`` is the largest threshold above base.
+    """
+    for s in range(len(look)):
+        x = covers[s] / totals[s]
+        cut = np.floor(x)
+        over = x - cut
+        bound = 2.0 * count * spread / totals[s] + (count + 8.0) * U * x
+        look[s] = 0.0 if spread == 0.0 or (over >= bound and 1.0 - over > bound) else 1.0
+        covers[s] = np.floor(totals[s] * (base + (cut if spread > 0.0 else 0.0)) / 1e4 + 0.5)
+
+
 # --- judge -----------------------------------------------------------------------------------------------------------
 
 
@@ -409,7 +492,7 @@ def seized_for(w: Any, one: int, other: int, debt: float, err: float, terms: Any
     base = debt * ratio
     if terms[BONUS_FIRST]:
         # half a unit of price * amount * units comes before the division
-        half = 0.5 / (w[one, RAW] * (w[other, RAW] / w[other, PRICE]))
+        half = 0.5 / (w[one, PRICE] * w[one, SCALE] * w[other, SCALE])
         x = base * w[one, BONUS] / 1e4
         return floored(x, err * ratio * w[one, BONUS] / 1e4 + (slack + 3.0 * U) * x + half)
     base, base_err = floored(base, err * ratio + slack * base)
@@ -451,7 +534,7 @@ def without_dust(w: Any, one: int, other: int, terms: Any) -> tuple[int, float, 
     base, base_err = floored(x, spare_err * 1e4 / w[one, BONUS] + 4.0 * U * x)
     ratio = w[one, PRICE] / w[other, PRICE]
     x = (base + 1.0) * ratio
-    grain = 1.0 / (w[other, RAW] * (w[one, RAW] / w[one, PRICE]))
+    grain = 1.0 / (w[other, PRICE] * w[one, SCALE] * w[other, SCALE])
     by_collateral, bound = floored(x - grain, base_err * ratio + 7.0 * U * x + 2.0 * U * grain)
     by_debt = w[other, AMOUNT] - debt_left
     most = min(by_debt, by_collateral)
@@ -512,8 +595,8 @@ def step(
     cap, most, most_err = capped(w, one, other, terms, told)
     if cap == UNDECIDED:
         return UNDECIDED
-    word = w[other, RAW] * owed * (w[one, RAW] / w[one, PRICE]) + w[one, RAW] * balance * (w[other, RAW] / w[other, PRICE])
-    if not word < FITS_A_WORD:
+    worth = w[other, PRICE] * owed + w[one, PRICE] * balance
+    if not worth * w[one, SCALE] * w[other, SCALE] < FITS_A_WORD:
         return UNDECIDED
     taken, taken_err = seized_for(w, one, other, most, most_err, terms)
     repaid, repaid_err = most, most_err
@@ -567,23 +650,27 @@ def burns(
     todo[RECEIVED] = taken - fee
     todo[RECEIVED_ERR] = taken_err + fee_err
     rate = w[one, RATE]
-    way = int(terms[BURN_SUPPLY])
-    x = (taken - fee) / rate
-    first, first_err = rounded(x, (taken_err + fee_err) / rate + 3.0 * U * x, way)
-    x = fee / rate
-    second, second_err = rounded(x, fee_err / rate + 3.0 * U * x, way)
-    if not first > first_err:
-        return UNDECIDED
-    shares = w[one, SHARES]
-    bound = w[one, SHARES_ERR] + first_err + second_err + 2.0 * U * (shares if shares > EXACT_BELOW else 0.0)
-    left = shares - first - second
-    todo[NEW_SUPPLY] = max(0.0, left)
-    todo[NEW_SUPPLY_ERR] = bound
     flag_falls = all_collateral
-    if terms[BY_SHARES] and all_collateral == NO:
-        flag_falls = at_least(-left, bound, 0.0)
-        if flag_falls == UNDECIDED:
+    if all_collateral == YES:
+        if not taken - fee - todo[RECEIVED_ERR] > 2.0 * rate:
             return UNDECIDED
+    else:
+        way = int(terms[BURN_SUPPLY])
+        x = (taken - fee) / rate
+        first, first_err = rounded(x, todo[RECEIVED_ERR] / rate + 3.0 * U * x, way)
+        x = fee / rate
+        second, second_err = rounded(x, fee_err / rate + 3.0 * U * x, way)
+        if not first > first_err:
+            return UNDECIDED
+        shares = w[one, SHARES]
+        bound = w[one, SHARES_ERR] + first_err + second_err + 2.0 * U * (shares if shares > EXACT_BELOW else 0.0)
+        left = shares - first - second
+        todo[NEW_SUPPLY] = max(0.0, left)
+        todo[NEW_SUPPLY_ERR] = bound
+        if terms[BY_SHARES]:
+            flag_falls = at_least(-left, bound, 0.0)
+            if flag_falls == UNDECIDED:
+                return UNDECIDED
     nothing_left = NO
     if terms[DEFICIT]:
         nothing_left = NO if others_left(w, split, one) == YES else UNDECIDED
@@ -678,6 +765,8 @@ def rebalance(w: Any, i: int, shares: float, err: float, stable: float, way: int
 
 
 _CALLEES: Final = (
+    threshold_base,
+    averages,
     above,
     equals,
     share_of,
@@ -697,7 +786,7 @@ _CALLEES: Final = (
     empty,
     rebalance,
 )
-FAST: Final = FastRules("aave-v3", columns, judge, step, settle, _CALLEES)
+FAST: Final = FastRules("aave-v3", columns, screen, judge, step, settle, _CALLEES)
 """Aave V3."""
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, cast
 
+import numpy as np
+
 from defirisk.protocols.fast import FastRules
 from defirisk.risk.population import bounded, loop, scratch
 
@@ -24,7 +26,7 @@ def compiled(fast: FastRules) -> Callable[..., None]:
 
     It lies in numba's cache between runs where there is a folder that can be written to.
     """
-    return _compiled(fast.name, fast.judge, fast.step, fast.settle, fast.helpers)
+    return _compiled(fast.name, fast.screen, fast.judge, fast.step, fast.settle, fast.helpers)
 
 
 @cache
@@ -32,7 +34,7 @@ def _compiled(name: str, *functions: Any) -> Callable[..., None]:
     from numba import njit  # noqa: PLC0415 - an extra, and slow to import
 
     def jit(function: FunctionType) -> Any:
-        return njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+        return njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
     linked = _linked(name, *functions, jit)
     try:
@@ -42,12 +44,26 @@ def _compiled(name: str, *functions: Any) -> Callable[..., None]:
 
 
 def interpreted(fast: FastRules) -> Callable[..., None]:
-    """The same by the interpreter: slow, for tests."""
-    return _linked(fast.name, fast.judge, fast.step, fast.settle, fast.helpers, lambda function: function)
+    """The same by the interpreter: slow, for tests. As in machine code, a quotient by 0 is infinite or NaN, silently."""
+    linked = _linked(
+        fast.name, fast.screen, fast.judge, fast.step, fast.settle, fast.helpers, lambda function: function
+    )
+
+    def loop(*arguments: Any) -> None:
+        with np.errstate(all="ignore"):
+            linked(*arguments)
+
+    return loop
 
 
 def _linked(
-    name: str, judge: Any, step: Any, settle: Any, helpers: tuple[Any, ...], jit: Callable[[FunctionType], Any]
+    name: str,
+    screen: Any,
+    judge: Any,
+    step: Any,
+    settle: Any,
+    helpers: tuple[Any, ...],
+    jit: Callable[[FunctionType], Any],
 ) -> FunctionType:
     """``replay_rows`` whose callees are this family's, each turned by ``jit``.
 
@@ -55,7 +71,8 @@ def _linked(
     Numba names a cached function by its qualified name and looks at its own file only: the name holds a digest of all.
     """
     names: dict[str, Any] = {}
-    family = [*helpers, _named(judge, "judge"), _named(step, "step"), _named(settle, "settle")]
+    four = {"screen": screen, "judge": judge, "step": step, "settle": settle}
+    family = [*helpers, *(_named(function, called) for called, function in four.items())]
     for function in (*bounded.HELPERS, *family, *loop.FUNCTIONS):
         names[function.__name__] = jit(_bound(cast("FunctionType", function), names))
     linked = _bound(cast("FunctionType", loop.replay_rows), names)

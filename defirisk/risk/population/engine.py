@@ -18,10 +18,9 @@ from defirisk.risk.families import FamilyBook
 from defirisk.risk.population.columns import FAST, Population
 from defirisk.risk.population.compiling import can_compile, compiled
 from defirisk.risk.population.exactly import ExactPairs
-from defirisk.risk.population.loop import HANDED_OVER, LEFT_OUT, MOST_LEGS
+from defirisk.risk.population.loop import HANDED_OVER, LEFT_OUT
 from defirisk.risk.population.outcomes import VALUES, PopulationOutcomes, empty_outcomes
 from defirisk.risk.population.prices import PriceTable, price_table
-from defirisk.risk.population.scratch import WIDTH
 from defirisk.risk.replay import liquidators
 
 ENGINES: Final = ("auto", "exact", "fast")
@@ -207,8 +206,8 @@ def _replay_rows(
         _terms(population, fast.name),
         population.group,
         population.blocked,
+        table.scales,
         table.oracle,
-        table.raw,
         table.market,
         table.splits,
         table.fits,
@@ -219,6 +218,5 @@ def _replay_rows(
         arrays["ended"],
         fate,
         losses,
-        np.zeros((MOST_LEGS, WIDTH)),
     )
     return losses

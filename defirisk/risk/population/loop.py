@@ -3,8 +3,11 @@
 Mirrors :mod:`defirisk.risk.replay` line by line (``settled``, ``by_largest``, ``pays``, ``uncovered``) in floats with
 bounds, and answers UNDECIDED where a number lies too near an edge; the pair then goes to the exact engine.
 
-A family gives three functions (:class:`defirisk.protocols.fast.FastRules`), written like the code here for numba:
+A family gives four functions (:class:`defirisk.protocols.fast.FastRules`), written like the code here for numba:
 
+``screen(w, split, count, terms, prices, assets, healths, debts, collaterals, look) -> None``
+    All scenarios of a position as it stands today: set ``look[s]`` to 0 where it is certainly not liquidatable and its
+    three figures are filled in, 1 where ``judge`` must look. ``prices`` are [asset, scenario].
 ``judge(w, split, count, terms, blocked, told) -> int``
     Value the legs (``w[:, VALUE]``; collateral is ``w[:split]``, debts are ``w[split:count]``) and fill ``told``. YES
     if the position is liquidatable, NO, or UNDECIDED.
@@ -14,8 +17,8 @@ A family gives three functions (:class:`defirisk.protocols.fast.FastRules`), wri
 ``settle(w, split, count, one, other, terms, todo) -> None``
     Do what ``todo`` says: SHARES, AMOUNT, OTHER, LOST of the legs, with bounds.
 
-Plain Python that numba compiles (:mod:`~defirisk.risk.population.compiling`); the names ``judge``, ``step``, ``settle``
-are bound there.
+Plain Python that numba compiles (:mod:`~defirisk.risk.population.compiling`); the names ``screen``, ``judge``, ``step`` and
+``settle`` are bound there.
 """
 
 from __future__ import annotations
@@ -46,12 +49,12 @@ from defirisk.risk.population.scratch import (
     OTHER,
     PRICE,
     RATE,
-    RAW,
     RECEIVED,
     RECEIVED_ERR,
     RECOVERY,
     REPAID,
     REPAID_ERR,
+    SCALE,
     SHARES,
     SHARES_ERR,
     THRESHOLD,
@@ -59,6 +62,7 @@ from defirisk.risk.population.scratch import (
     TOLD,
     VALUE,
     VALUE_ERR,
+    WIDTH,
     WRITES_OFF,
 )
 
@@ -67,6 +71,8 @@ NOTHING_TO_SEIZE: Final = 1
 RULES: Final = 2
 LIQUIDATOR: Final = 3
 """As in :class:`defirisk.model.Ended`, by number."""
+NO_ENDING: Final = 255
+"""As in :mod:`~defirisk.risk.population.outcomes`."""
 MOST_STEPS: Final = 1000
 MOST_LEGS: Final = 62
 """A pair's legs are remembered in the bits of an integer."""
@@ -87,13 +93,14 @@ WROTE_OFF: Final = 2
 ENDED: Final = 3
 SUMS: Final = 4
 
+screen: Any
 judge: Any
 step: Any
 settle: Any
 
 
-def set_up(legs: Any, first: int, last: int, w: Any) -> tuple[int, int]:
-    """Fill ``w`` with a position's legs, collateral first; how many are collateral, and how many there are."""
+def set_up(legs: Any, first: int, last: int, scales: Any, w: Any, assets: Any) -> tuple[int, int]:
+    """Fill ``w`` and ``assets`` with a position's legs, collateral first; how many are collateral, and how many there are."""
     count = 0
     split = 0
     for side in range(2):
@@ -101,7 +108,10 @@ def set_up(legs: Any, first: int, last: int, w: Any) -> tuple[int, int]:
             leg = legs[at]
             if leg["side"] != side:
                 continue
-            w[count, ASSET] = leg["asset"]
+            asset = leg["asset"]
+            assets[count] = asset
+            w[count, ASSET] = asset
+            w[count, SCALE] = scales[asset]
             w[count, OPEN] = leg["open"]
             w[count, RATE] = leg["rate"]
             w[count, THRESHOLD] = leg["threshold"]
@@ -279,8 +289,8 @@ def replay_rows(
     terms: Any,
     terms_of: Any,
     blocked: Any,
+    scales: Any,
     prices: Any,
-    raws: Any,
     markets: Any,
     splits: Any,
     fits: Any,
@@ -291,52 +301,48 @@ def replay_rows(
     ended: Any,
     fate: Any,
     losses: Any,
-    w: Any,
 ) -> None:
     """Replay ``rows[first:last]`` under every scenario.
 
-    Prices are [scenario, asset] (:class:`~defirisk.risk.population.prices.PriceTable`); ``figures`` are the six arrays
+    Prices are [asset, scenario] (:class:`~defirisk.risk.population.prices.PriceTable`); ``figures`` are the six arrays
     of floats [row, scenario] in the order health factor, repaid, bad debt, uncovered, debt, collateral; ``fate`` tells
-    what became of a pair; ``losses`` [scenario, asset] adds bad debt up; ``w`` is scratch.
+    what became of a pair; ``losses`` [scenario, asset] adds bad debt up.
     """
     healths, repaids, bads, uncovereds, debts, collaterals = figures
+    w = np.zeros((MOST_LEGS, WIDTH))
+    assets = np.zeros(MOST_LEGS, np.int64)
     told = np.zeros(TOLD)
     todo = np.zeros(TODO)
     sums = np.zeros(SUMS)
+    look = np.zeros(len(splits))
     for number in range(first, last):
         row = rows[number]
-        split, count = set_up(legs, offsets[row], offsets[row + 1], w)
+        low, high = offsets[row], offsets[row + 1]
+        split, count = set_up(legs, low, high, scales, w, assets)
         mine = terms[terms_of[row]]
         flag = blocked[row]
         start(w, count)
+        repaids[row, :] = 0.0
+        bads[row, :] = 0.0
+        uncovereds[row, :] = 0.0
+        ended[row, :] = HEALTHY
+        screen(w, split, count, mine, prices, assets, healths[row], debts[row], collaterals[row], look)
         for s in range(len(splits)):
-            if not fits[s]:
-                missing = False
-                for at in range(offsets[row], offsets[row + 1]):
-                    missing |= np.isnan(prices[s, legs[at]["asset"]])
-                if missing:
-                    fate[row, s] = LEFT_OUT
-                    healths[row, s] = np.nan
-                    repaids[row, s] = np.nan
-                    bads[row, s] = np.nan
-                    uncovereds[row, s] = np.nan
-                    debts[row, s] = np.nan
-                    collaterals[row, s] = np.nan
-                    continue
+            if look[s] == 0.0 and fits[s]:
+                continue
+            if not fits[s] and unfit(legs, low, high, prices, s):
+                fate[row, s] = LEFT_OUT
+                ended[row, s] = NO_ENDING
+                leave_out(row, s, figures)
+                continue
             for i in range(count):
-                asset = int(w[i, ASSET])
-                w[i, PRICE] = prices[s, asset]
-                w[i, MARKET] = markets[s, asset]
-                w[i, RAW] = raws[s, asset]
+                w[i, PRICE] = prices[assets[i], s]
+                w[i, MARKET] = markets[assets[i], s]
             short = judge(w, split, count, mine, flag, told)
             healths[row, s] = told[HEALTH]
             debts[row, s] = told[DEBT_VALUE]
             collaterals[row, s] = told[COLLATERAL_VALUE]
-            repaids[row, s] = 0.0
-            bads[row, s] = 0.0
-            uncovereds[row, s] = 0.0
             if short == NO:
-                ended[row, s] = HEALTHY
                 continue
             if short == UNDECIDED:
                 fate[row, s] = HANDED_OVER
@@ -357,5 +363,27 @@ def replay_rows(
             start(w, count)
 
 
-FUNCTIONS: Final = (set_up, start, largest, pays, act, liquidated, bad_debt, uncovered)
+def unfit(legs: Any, low: int, high: int, prices: Any, s: int) -> bool:
+    """Whether a scenario does not fit one of a position's assets."""
+    for at in range(low, high):
+        if np.isnan(prices[legs[at]["asset"], s]):
+            return True
+    return False
+
+
+def leave_out(row: int, s: int, figures: Any) -> None:
+    """Say nothing of a pair."""
+    for figure in figures:
+        figure[row, s] = np.nan
+
+
+def screen_by_judging(
+    w: Any, split: int, count: int, terms: Any, prices: Any, assets: Any, healths: Any, debts: Any, collaterals: Any, look: Any
+) -> None:
+    """A ``screen`` for families that have no faster one: leaves everything to ``judge``."""
+    for s in range(len(look)):
+        look[s] = 1.0
+
+
+FUNCTIONS: Final = (set_up, start, largest, pays, act, liquidated, bad_debt, uncovered, unfit, leave_out)
 """What :func:`replay_rows` calls, callees first."""

@@ -21,10 +21,11 @@ EXTRA: Final = 7
 EXTRA2: Final = 8
 FIRST_AMOUNT: Final = 9
 FIRST_SHARES: Final = 10
-# --- w: the scenario's prices: values of a base unit, and the oracle's integer ---------------------------------------
-PRICE: Final = 11
-MARKET: Final = 12
-RAW: Final = 13
+SCALE: Final = 11
+"""PRICE * SCALE is the oracle's integer."""
+# --- w: the scenario's prices, values of a base unit -----------------------------------------------------------------
+PRICE: Final = 12
+MARKET: Final = 13
 # --- w: what a replay changes, each with its bound -------------------------------------------------------------------
 SHARES: Final = 14
 SHARES_ERR: Final = 15
