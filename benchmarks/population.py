@@ -3,9 +3,6 @@ JavaScript, which computes health factors and nothing else."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,12 +11,12 @@ from statistics import median
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
-from benchmarks.positions import BY_SYMBOL, LISTINGS, NOW, placed, reserve, shares
+from benchmarks.positions import LISTINGS, NOW, placed, reserve, shares
 from benchmarks.table import Note, Row, count, percent, seconds, times
 from defirisk.model import Position, Unit
 from defirisk.protocols.aave_v3.rules import rules_named
 from defirisk.protocols.aave_v3.state import AaveState, Holding, state_of
-from defirisk.risk.binding import BoundScenario, known_assets, validate
+from defirisk.risk.binding import BoundScenario, validate
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.population import Population, PopulationOutcomes, replay_population
 from defirisk.risk.population.compiling import can_compile

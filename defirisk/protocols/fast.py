@@ -61,9 +61,10 @@ class FastRules:
     """The float arithmetic of a family's revisions.
 
     ``name`` names the compiled code: rules of one name share it. ``columns`` turns a position into numbers, or answers
-    ``None`` where the float rules do not cover it. ``screen``, ``judge``, ``step`` and ``settle`` are plain functions in
-    the part of Python that numba compiles, ``helpers`` what they call, callees first; their signatures and duties stand in
-    :mod:`defirisk.risk.population.loop`. ``whole_account`` as in :class:`~defirisk.protocols.interface.Rules`.
+    ``None`` where the float rules do not cover it. ``screen``, ``judge``, ``step`` and ``settle`` are plain functions
+    in the part of Python that numba compiles, ``helpers`` what they call, callees first; their signatures and duties
+    stand in :mod:`defirisk.risk.population.loop`. ``whole_account`` as in
+    :class:`~defirisk.protocols.interface.Rules`.
     """
 
     name: str

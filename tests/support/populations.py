@@ -97,9 +97,7 @@ def _values(row: int, column: int, exact: PopulationOutcomes, fast: PopulationOu
             found.append(f"{name} of {row} in {exact.scenarios[column]}: {told} and not {said}")
     health, said = exact.health_factor[row, column], fast.health_factor[row, column]
     debt = exact.debt_value[row, column]
-    if np.isnan(health) != np.isnan(said):
-        found.append(f"health of {row} in {exact.scenarios[column]}: {health} and not {said}")
-    elif not np.isnan(health) and abs(health - said) > 1e-9 * health + 4 * grain * (1 + health) / debt:
+    if np.isnan(health) != np.isnan(said) or (not np.isnan(health) and abs(health - said) > 1e-9 * health + 4 * grain * (1 + health) / debt):
         found.append(f"health of {row} in {exact.scenarios[column]}: {health} and not {said}")
     return found
 

@@ -154,6 +154,8 @@ _ROUNDED: Final[Mapping[Any, int]] = {
     percent_div_half_up: HALF_UP,
     percent_div_up: UP,
 }
+_AVERAGED: Final[Mapping[Any, float]] = {account.averaged_health: 1.0, account.exact_health: 0.0}
+_BY_SHARES: Final[Mapping[Any, float]] = {liquidation.emptied_by_amount: 0.0, liquidation.emptied_by_shares: 1.0}
 CLOSINGS: Final[Mapping[Any, int]] = {
     amounts.half_of_the_reserve: OF_THE_RESERVE,
     amounts.half_of_the_total: OF_THE_TOTAL,
@@ -178,11 +180,9 @@ def terms_of(revision: Revision, closings: Mapping[Any, int], seizings: Mapping[
         revision.principal,
         revision.fee,
     )
-    averaged = {account.averaged_health: 1.0, account.exact_health: 0.0}[revision.health]
-    by_shares = {liquidation.emptied_by_amount: 0.0, liquidation.emptied_by_shares: 1.0}[revision.emptied]
     return (
         *(float(_ROUNDED[one]) for one in roundings),
-        averaged,
+        _AVERAGED[revision.health],
         float(closings[revision.close_factor]),
         float(CLOSE_FACTOR),
         CLOSE_FACTOR_HEALTH / 10**18,
@@ -190,7 +190,7 @@ def terms_of(revision: Revision, closings: Mapping[Any, int], seizings: Mapping[
         float(revision.dust),
         float(LEAST_LEFT),
         float(revision.deficit),
-        by_shares,
+        _BY_SHARES[revision.emptied],
         float(seizings[revision.amounts]),
     )
 
@@ -206,8 +206,8 @@ def columns(
     """
     state: AaveState = position.state
     revision: Revision = position.rules.revision  # type: ignore[attr-defined]
-    unseen = any(holding.scaled_variable_debt + holding.stable_debt and not holding.borrowing for holding in state.holdings)
-    if state.valued_by or unseen or (state.emode is not None and state.emode.price_slot is not None):
+    own_source = state.emode is not None and state.emode.price_slot is not None
+    if own_source or any(_unseen(holding) for holding in state.holdings):
         return None
     try:
         terms = terms_of(revision, closings, seizings)
@@ -216,6 +216,11 @@ def columns(
     legs = [leg for slot, holding in enumerate(state.holdings) for leg in _legs(revision, state, slot, holding)]
     blocked = revision.asks_sentinel and state.liquidations_allowed is False
     return FastColumns(terms, tuple(legs), BLOCKED_BY_SENTINEL if blocked else 0)
+
+
+def _unseen(holding: Holding) -> bool:
+    """Whether there is debt that the protocol does not see."""
+    return not holding.borrowing and holding.scaled_variable_debt + holding.stable_debt > 0
 
 
 def _legs(revision: Revision, state: AaveState, slot: int, holding: Holding) -> list[FastLeg]:
@@ -375,7 +380,8 @@ def averaged_cover(w: Any, split: int, total: float, total_err: float) -> tuple[
         above += w[i, VALUE] * over
         above_err += w[i, VALUE_ERR] * abs(over)
     x = above / total
-    cut, cut_err = floored(x, (above_err + x * total_err) / total + (split + 3.0) * U * x if above or above_err else 0.0)
+    bound = (above_err + x * total_err) / total + (split + 3.0) * U * x
+    cut, cut_err = floored(x, bound if above > 0.0 or above_err > 0.0 else 0.0)
     if cut_err > 0.0:
         return 0.0, 1e301
     average = least + cut
@@ -537,15 +543,18 @@ def without_dust(w: Any, one: int, other: int, terms: Any) -> tuple[int, float, 
     grain = 1.0 / (w[other, PRICE] * w[one, SCALE] * w[other, SCALE])
     by_collateral, bound = floored(x - grain, base_err * ratio + 7.0 * U * x + 2.0 * U * grain)
     by_debt = w[other, AMOUNT] - debt_left
-    most = min(by_debt, by_collateral)
-    if by_debt < by_collateral:
-        bound = max(bound if by_collateral - by_debt < bound else 0.0, w[other, AMOUNT_ERR] + debt_err)
-    else:
-        bound = max(bound, w[other, AMOUNT_ERR] + debt_err if by_debt - by_collateral < debt_err + w[other, AMOUNT_ERR] else 0.0)
+    by_debt_err = w[other, AMOUNT_ERR] + debt_err
+    if by_debt < by_collateral - bound - by_debt_err:
+        return above(by_debt, by_debt_err, 0.0), by_debt, by_debt_err
+    if by_collateral < by_debt - bound - by_debt_err:
+        return above(by_collateral, bound, 0.0), by_collateral, bound
+    most, bound = min(by_debt, by_collateral), bound + by_debt_err
     return above(most, bound, 0.0), most, bound
 
 
-def dusty(w: Any, one: int, other: int, debt: float, debt_err: float, supply: float, supply_err: float, terms: Any) -> int:
+def dusty(
+    w: Any, one: int, other: int, debt: float, debt_err: float, supply: float, supply_err: float, terms: Any
+) -> int:
     """Whether what would be left of either side is worth less than the least that may be left."""
     x = debt * w[other, PRICE]
     worth, err = rounded(x, debt_err * w[other, PRICE] + 3.0 * U * x, int(terms[WORTH_OF_DEBT]))
@@ -645,56 +654,63 @@ def burns(
     """``_burnCollateralATokens``, ``_burnDebtTokens`` and whether ``_burnBadDebt`` follows. A burn that may be of
     nothing, which the contract refuses, is UNDECIDED.
     """
-    repaid, repaid_err = todo[REPAID], todo[REPAID_ERR]
     fee, fee_err = fee_of(w, one, taken, taken_err, terms)
     todo[RECEIVED] = taken - fee
     todo[RECEIVED_ERR] = taken_err + fee_err
-    rate = w[one, RATE]
-    flag_falls = all_collateral
-    if all_collateral == YES:
-        if not taken - fee - todo[RECEIVED_ERR] > 2.0 * rate:
-            return UNDECIDED
-    else:
-        way = int(terms[BURN_SUPPLY])
-        x = (taken - fee) / rate
-        first, first_err = rounded(x, todo[RECEIVED_ERR] / rate + 3.0 * U * x, way)
-        x = fee / rate
-        second, second_err = rounded(x, fee_err / rate + 3.0 * U * x, way)
-        if not first > first_err:
-            return UNDECIDED
-        shares = w[one, SHARES]
-        bound = w[one, SHARES_ERR] + first_err + second_err + 2.0 * U * (shares if shares > EXACT_BELOW else 0.0)
-        left = shares - first - second
-        todo[NEW_SUPPLY] = max(0.0, left)
-        todo[NEW_SUPPLY_ERR] = bound
-        if terms[BY_SHARES]:
-            flag_falls = at_least(-left, bound, 0.0)
-            if flag_falls == UNDECIDED:
-                return UNDECIDED
+    flag_falls = burns_supply(w, one, fee, fee_err, all_collateral, terms, todo)
+    if flag_falls == UNDECIDED:
+        return UNDECIDED
     nothing_left = NO
     if terms[DEFICIT]:
-        nothing_left = NO if others_left(w, split, one) == YES else UNDECIDED
-        if nothing_left == UNDECIDED and flag_falls == YES:
-            nothing_left = YES if others_left(w, split, one) == NO else UNDECIDED
-        elif nothing_left == UNDECIDED and (w[one, AMOUNT] - taken - 2.0 * rate - taken_err - w[one, AMOUNT_ERR]) * w[one, PRICE] > 2.0:
-            nothing_left = NO
+        left = w[one, AMOUNT] - taken - taken_err - w[one, AMOUNT_ERR]
+        nothing_left = nothing_is_left(w, split, one, left, flag_falls)
         if nothing_left == UNDECIDED:
             return UNDECIDED
     todo[FLAG_FALLS] = flag_falls
     todo[WRITES_OFF] = 0.0
-    todo[ALL_DEBT] = 1.0 if all_debt == YES or nothing_left == YES else 0.0
+    todo[ALL_DEBT] = 1.0 if nothing_left == YES else float(all_debt)
     todo[UNPAID] = 0.0
     todo[UNPAID_ERR] = 0.0
     if nothing_left == YES:
         if all_debt == NO:
-            todo[UNPAID] = w[other, AMOUNT] - repaid
-            todo[UNPAID_ERR] = w[other, AMOUNT_ERR] + repaid_err
+            todo[UNPAID] = w[other, AMOUNT] - todo[REPAID]
+            todo[UNPAID_ERR] = w[other, AMOUNT_ERR] + todo[REPAID_ERR]
             todo[WRITES_OFF] = 1.0
         for i in range(split, count):
             if i != other and w[i, EXTRA2] and w[i, AMOUNT] > 0.0:
                 todo[WRITES_OFF] = 1.0
         return YES
-    return YES if all_debt == YES else burns_debt(w, other, repaid, repaid_err, terms, todo)
+    return YES if all_debt == YES else burns_debt(w, other, todo[REPAID], todo[REPAID_ERR], terms, todo)
+
+
+def burns_supply(w: Any, one: int, fee: float, fee_err: float, all_collateral: int, terms: Any, todo: Any) -> int:
+    """The two burns of the collateral, and whether its flag falls. All of it is over two shares, or UNDECIDED."""
+    received, received_err, rate = todo[RECEIVED], todo[RECEIVED_ERR], w[one, RATE]
+    if all_collateral == YES:
+        return YES if received - received_err > 2.0 * rate else UNDECIDED
+    way = int(terms[BURN_SUPPLY])
+    x = received / rate
+    first, first_err = rounded(x, received_err / rate + 3.0 * U * x, way)
+    x = fee / rate
+    second, second_err = rounded(x, fee_err / rate + 3.0 * U * x, way)
+    if not first > first_err:
+        return UNDECIDED
+    shares = w[one, SHARES]
+    left = shares - first - second
+    todo[NEW_SUPPLY] = max(0.0, left)
+    bound = w[one, SHARES_ERR] + first_err + second_err + 2.0 * U * (shares if shares > EXACT_BELOW else 0.0)
+    todo[NEW_SUPPLY_ERR] = bound
+    return at_least(-left, bound, 0.0) if terms[BY_SHARES] else NO
+
+
+def nothing_is_left(w: Any, split: int, one: int, left: float, flag_falls: int) -> int:
+    """Whether no collateral value is left at all, of which ``left`` base units at least are of leg ``one``."""
+    others = others_left(w, split, one)
+    if others == YES:
+        return NO
+    if flag_falls == YES:
+        return YES if others == NO else UNDECIDED
+    return NO if (left - 2.0 * w[one, RATE]) * w[one, PRICE] > 2.0 else UNDECIDED
 
 
 def burns_debt(w: Any, other: int, repaid: float, repaid_err: float, terms: Any, todo: Any) -> int:
@@ -781,6 +797,8 @@ _CALLEES: Final = (
     dusty,
     fee_of,
     others_left,
+    burns_supply,
+    nothing_is_left,
     burns_debt,
     burns,
     empty,

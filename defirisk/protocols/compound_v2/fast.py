@@ -31,7 +31,6 @@ from defirisk.risk.population.scratch import (
     COLLATERAL_VALUE_ERR,
     DEBT_VALUE,
     DEBT_VALUE_ERR,
-
     EXTRA2,
     FEE,
     HEALTH,
@@ -165,7 +164,7 @@ def judge(w: Any, split: int, count: int, terms: Any, blocked: int, told: Any) -
     enough = at_least(secured - debt, bound, 0.0)
     told[SHORT] = 1.0 if enough == NO else 0.0
     indebted = at_least(debt, told[DEBT_VALUE_ERR], 1.0)
-    if enough == UNDECIDED or indebted == UNDECIDED:
+    if UNDECIDED in (enough, indebted):
         return UNDECIDED
     return YES if enough == NO or forced > 0.0 else NO
 

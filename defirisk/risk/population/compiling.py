@@ -26,17 +26,16 @@ def compiled(fast: FastRules) -> Callable[..., None]:
 
     It lies in numba's cache between runs where there is a folder that can be written to.
     """
-    return _compiled(fast.name, fast.screen, fast.judge, fast.step, fast.settle, fast.helpers)
+    return _compiled(fast.name, _functions(fast))
 
 
 @cache
-def _compiled(name: str, *functions: Any) -> Callable[..., None]:
-    from numba import njit  # noqa: PLC0415 - an extra, and slow to import
+def _compiled(name: str, functions: tuple[FunctionType, ...]) -> Callable[..., None]:
+    import numba  # noqa: PLC0415 - an extra, and slow to import
 
-    def jit(function: FunctionType) -> Any:
-        return njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-
-    linked = _linked(name, *functions, jit)
+    njit: Any = numba.njit
+    inner = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    linked = _linked(name, functions, njit(**inner))
     try:
         return cast("Callable[..., None]", njit(nogil=True, error_model="numpy", cache=True)(linked))
     except RuntimeError:  # no folder for the cache can be written to: compile in every run
@@ -44,10 +43,8 @@ def _compiled(name: str, *functions: Any) -> Callable[..., None]:
 
 
 def interpreted(fast: FastRules) -> Callable[..., None]:
-    """The same by the interpreter: slow, for tests. As in machine code, a quotient by 0 is infinite or NaN, silently."""
-    linked = _linked(
-        fast.name, fast.screen, fast.judge, fast.step, fast.settle, fast.helpers, lambda function: function
-    )
+    """The same by the interpreter: slow, for tests. As in machine code, a quotient by 0 is infinite or NaN."""
+    linked = _linked(fast.name, _functions(fast), lambda function: function)
 
     def loop(*arguments: Any) -> None:
         with np.errstate(all="ignore"):
@@ -56,30 +53,29 @@ def interpreted(fast: FastRules) -> Callable[..., None]:
     return loop
 
 
-def _linked(
-    name: str,
-    screen: Any,
-    judge: Any,
-    step: Any,
-    settle: Any,
-    helpers: tuple[Any, ...],
-    jit: Callable[[FunctionType], Any],
-) -> FunctionType:
+def _functions(fast: FastRules) -> tuple[FunctionType, ...]:
+    """A family's functions, callees first, the four that the loop calls under the names by which it does."""
+    four = {"screen": fast.screen, "judge": fast.judge, "step": fast.step, "settle": fast.settle}
+    named = (_named(function, name) for name, function in four.items())
+    return (*cast("tuple[FunctionType, ...]", fast.helpers), *named)
+
+
+def _linked(name: str, functions: tuple[FunctionType, ...], jit: Callable[[FunctionType], Any]) -> FunctionType:
     """``replay_rows`` whose callees are this family's, each turned by ``jit``.
 
     Functions are copied with the names that they call in their globals, so that each family has a loop of its own.
     Numba names a cached function by its qualified name and looks at its own file only: the name holds a digest of all.
     """
     names: dict[str, Any] = {}
-    four = {"screen": screen, "judge": judge, "step": step, "settle": settle}
-    family = [*helpers, *(_named(function, called) for called, function in four.items())]
-    for function in (*bounded.HELPERS, *family, *loop.FUNCTIONS):
-        names[function.__name__] = jit(_bound(cast("FunctionType", function), names))
+    shared = cast("tuple[FunctionType, ...]", (*bounded.HELPERS, *loop.FUNCTIONS))
+    for function in (*shared[: len(bounded.HELPERS)], *functions, *shared[len(bounded.HELPERS) :]):
+        names[function.__name__] = jit(_bound(function, names))
     linked = _bound(cast("FunctionType", loop.replay_rows), names)
-    linked.__qualname__ = f"replay_rows_{name.replace('-', '_')}_{_digest(family)}"
+    linked.__qualname__ = f"replay_rows_{name.replace('-', '_')}_{_digest(functions)}"
     return linked
 
 
+@cache
 def _named(function: Callable[..., Any], name: str) -> FunctionType:
     """The same function under the name by which the loop calls it."""
     plain = cast("FunctionType", function)

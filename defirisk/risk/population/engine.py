@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from defirisk.errors import UnknownEngine, UnknownLiquidator
+from defirisk.errors import BadFile, UnknownEngine, UnknownLiquidator
 from defirisk.protocols.fast import FastRules
 from defirisk.risk.binding import BoundScenario
 from defirisk.risk.families import FamilyBook
-from defirisk.risk.population.columns import FAST, Population
+from defirisk.risk.population.columns import FAST, LEG, Population
 from defirisk.risk.population.compiling import can_compile, compiled
 from defirisk.risk.population.exactly import ExactPairs
-from defirisk.risk.population.loop import HANDED_OVER, LEFT_OUT
+from defirisk.risk.population.loop import HANDED_OVER, LEFT_OUT, MOST_LEGS
 from defirisk.risk.population.outcomes import VALUES, PopulationOutcomes, empty_outcomes
 from defirisk.risk.population.prices import PriceTable, price_table
 from defirisk.risk.replay import liquidators
@@ -134,12 +133,13 @@ class _Run:
 
     def in_floats(self, loop_of: Callable[[FastRules], Callable[..., None]], threads: int) -> None:
         """What floats can decide in floats, and the rest exactly, in the order of positions."""
+        check(self._population)
         fate = np.zeros((len(self._population), len(self._scenarios)), np.uint8)
         table = price_table(self._population.assets, self._scenarios, self._book)
         with ThreadPoolExecutor(threads) as pool:
             for fast, rows in _by_rules(self._population):
-                job = partial(_replay_rows, self._population, rows, loop_of(fast), fast, table, self._arrays, fate)
-                for losses in pool.map(job, range(0, len(rows), ROWS_AT_A_TIME)):
+                work = _Work(self._population, rows, loop_of(fast), fast, table, self._arrays, fate)
+                for losses in pool.map(work.replay, range(0, len(rows), ROWS_AT_A_TIME)):
                     self._arrays["bad_debt_by_asset"] += losses
         self._arrays["handed_over"] = fate == HANDED_OVER
         self._arrays["left_out"] = fate == LEFT_OUT
@@ -148,11 +148,11 @@ class _Run:
     def _hand_over(self) -> None:
         handed = self._arrays["handed_over"]
         columns = range(len(self._scenarios))
-        whole = np.flatnonzero(self._population.kind != FAST)
+        covered = in_floats(self._population)
+        whole = np.flatnonzero(~covered)
         some = np.flatnonzero(handed.any(axis=1))
         for row in np.union1d(whole, some).tolist():
-            fast = self._population.kind[row] == FAST
-            self._exactly.replay(row, np.flatnonzero(handed[row]).tolist() if fast else columns)
+            self._exactly.replay(row, np.flatnonzero(handed[row]).tolist() if covered[row] else columns)
 
     def outcomes(self, choice: Choice) -> PopulationOutcomes:
         """The arrays under their names."""
@@ -173,7 +173,39 @@ def _by_rules(population: Population) -> Iterator[tuple[FastRules, NDArray[np.in
         if group.fast is not None:
             found.setdefault(group.fast.name, (group.fast, []))[1].append(number)
     for fast, groups in found.values():
-        yield fast, np.flatnonzero((population.kind == FAST) & np.isin(population.group, groups))
+        yield fast, np.flatnonzero(in_floats(population) & np.isin(population.group, groups))
+
+
+def in_floats(population: Population) -> NDArray[np.bool_]:
+    """The rows that floats may replay: covered by their family's float rules, and not of too many legs."""
+    has_rules = np.array([group.fast is not None for group in population.groups], np.bool_)
+    few: NDArray[np.bool_] = np.diff(population.offsets) <= MOST_LEGS
+    return few & (population.kind == FAST) & has_rules[population.group] if len(has_rules) else few
+
+
+def check(population: Population) -> None:
+    """Machine code asks no questions: make sure that every index points at something.
+
+    Raises:
+        BadFile: columns (of a file that was written before) do not fit together.
+    """
+    offsets, legs, group = population.offsets, population.legs, population.group
+    rows = len(group)
+    fits = (
+        legs.dtype == LEG
+        and len(offsets) == rows + 1
+        and len(population.kind) == len(population.blocked) == rows
+        and _within(offsets, len(legs) + 1)
+        and bool((np.diff(offsets) >= 0).all())
+        and _within(group, len(population.groups))
+        and _within(legs["asset"], len(population.assets))
+    )
+    if not fits:
+        raise BadFile("the columns of this population do not fit together", hint="write the file again")
+
+
+def _within(indices: NDArray[Any], size: int) -> bool:
+    return len(indices) == 0 or bool(indices.min() >= 0 and indices.max() < size)
 
 
 def _terms(population: Population, name: str) -> NDArray[np.float64]:
@@ -185,38 +217,40 @@ def _terms(population: Population, name: str) -> NDArray[np.float64]:
     return table
 
 
-def _replay_rows(
-    population: Population,
-    rows: NDArray[np.int64],
-    loop: Callable[..., None],
-    fast: FastRules,
-    table: PriceTable,
-    arrays: dict[str, NDArray[Any]],
-    fate: NDArray[np.uint8],
-    first: int,
-) -> NDArray[np.float64]:
-    """Some rows, in the calling thread; their bad debt by scenario and asset."""
-    losses = np.zeros_like(arrays["bad_debt_by_asset"])
-    loop(
-        first,
-        min(first + ROWS_AT_A_TIME, len(rows)),
-        population.legs,
-        population.offsets,
-        rows,
-        _terms(population, fast.name),
-        population.group,
-        population.blocked,
-        table.scales,
-        table.oracle,
-        table.market,
-        table.splits,
-        table.fits,
-        fast.whole_account,
-        tuple(arrays[name] for name in VALUES),
-        arrays["liquidatable"],
-        arrays["liquidations"],
-        arrays["ended"],
-        fate,
-        losses,
-    )
-    return losses
+class _Work(NamedTuple):
+    """The rows of one family's rules, to be replayed in floats."""
+
+    population: Population
+    rows: NDArray[np.int64]
+    loop: Callable[..., None]
+    fast: FastRules
+    table: PriceTable
+    arrays: dict[str, NDArray[Any]]
+    fate: NDArray[np.uint8]
+
+    def replay(self, first: int) -> NDArray[np.float64]:
+        """Some rows, in the calling thread; their bad debt by scenario and asset."""
+        losses = np.zeros_like(self.arrays["bad_debt_by_asset"])
+        self.loop(
+            first,
+            min(first + ROWS_AT_A_TIME, len(self.rows)),
+            self.population.legs,
+            self.population.offsets,
+            self.rows,
+            _terms(self.population, self.fast.name),
+            self.population.group,
+            self.population.blocked,
+            self.table.scales,
+            self.table.oracle,
+            self.table.market,
+            self.table.splits,
+            self.table.fits,
+            self.fast.whole_account,
+            tuple(self.arrays[name] for name in VALUES),
+            self.arrays["liquidatable"],
+            self.arrays["liquidations"],
+            self.arrays["ended"],
+            self.fate,
+            losses,
+        )
+        return losses

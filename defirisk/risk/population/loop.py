@@ -17,8 +17,8 @@ A family gives four functions (:class:`defirisk.protocols.fast.FastRules`), writ
 ``settle(w, split, count, one, other, terms, todo) -> None``
     Do what ``todo`` says: SHARES, AMOUNT, OTHER, LOST of the legs, with bounds.
 
-Plain Python that numba compiles (:mod:`~defirisk.risk.population.compiling`); the names ``screen``, ``judge``, ``step`` and
-``settle`` are bound there.
+Plain Python that numba compiles (:mod:`~defirisk.risk.population.compiling`); the names ``screen``, ``judge``,
+``step`` and ``settle`` are bound there.
 """
 
 from __future__ import annotations
@@ -93,14 +93,16 @@ WROTE_OFF: Final = 2
 ENDED: Final = 3
 SUMS: Final = 4
 
-screen: Any
-judge: Any
-step: Any
-settle: Any
+screen: Any = None
+judge: Any = None
+step: Any = None
+settle: Any = None
+"""A family's own, in each copy of the functions below."""
 
 
 def set_up(legs: Any, first: int, last: int, scales: Any, w: Any, assets: Any) -> tuple[int, int]:
-    """Fill ``w`` and ``assets`` with a position's legs, collateral first; how many are collateral, and how many there are."""
+    """Fill ``w`` and ``assets`` with a position's legs, collateral first; how many are collateral, and how many in all.
+    """
     count = 0
     split = 0
     for side in range(2):
@@ -365,10 +367,10 @@ def replay_rows(
 
 def unfit(legs: Any, low: int, high: int, prices: Any, s: int) -> bool:
     """Whether a scenario does not fit one of a position's assets."""
+    found = False
     for at in range(low, high):
-        if np.isnan(prices[legs[at]["asset"], s]):
-            return True
-    return False
+        found |= np.isnan(prices[legs[at]["asset"], s])
+    return found
 
 
 def leave_out(row: int, s: int, figures: Any) -> None:
@@ -378,7 +380,16 @@ def leave_out(row: int, s: int, figures: Any) -> None:
 
 
 def screen_by_judging(
-    w: Any, split: int, count: int, terms: Any, prices: Any, assets: Any, healths: Any, debts: Any, collaterals: Any, look: Any
+    w: Any,
+    split: int,
+    count: int,
+    terms: Any,
+    prices: Any,
+    assets: Any,
+    healths: Any,
+    debts: Any,
+    collaterals: Any,
+    look: Any,
 ) -> None:
     """A ``screen`` for families that have no faster one: leaves everything to ``judge``."""
     for s in range(len(look)):
