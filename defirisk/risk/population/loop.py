@@ -101,8 +101,7 @@ settle: Any = None
 
 
 def set_up(legs: Any, first: int, last: int, scales: Any, w: Any, assets: Any) -> tuple[int, int]:
-    """Fill ``w`` and ``assets`` with a position's legs, collateral first; how many are collateral, and how many in all.
-    """
+    """Fill ``w`` and ``assets`` with a position's legs, collateral first; how many are collateral, and how many all."""
     count = 0
     split = 0
     for side in range(2):
