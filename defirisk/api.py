@@ -6,18 +6,19 @@ market's unit, ratios wad (1e18); results convert themselves to JSON and to pand
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from defirisk.errors import InvalidAddress
+from defirisk.calling import Texts
+from defirisk.calling import texts as _texts
+from defirisk.calling import wait as _wait
+from defirisk.calling import where as _where
 from defirisk.judging import Terms
 from defirisk.model import Scenario
+from defirisk.rerecording import record as record_run
 from defirisk.risk.scenario_files import load_scenarios, parse_drops, parse_shocks
 from defirisk.run import ProgressHook, check_many, check_one
-from defirisk.run import record as record_run
 from defirisk.sources import ALL, Recording, Where, demo_recording
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from defirisk.protocols.interface import Deployment
     from defirisk.result import CheckResult, CheckSetResult
 
-T = TypeVar("T")
-Texts = str | Iterable[str]
 Scenarios = Scenario | str | Iterable[Scenario | str]
 DEFAULT_DROPS: Final = "10,20,30,40,50"
 """The falls, in percent, that are looked at where no scenario is asked for."""
@@ -298,26 +297,3 @@ def _scenarios(one: Scenario | str) -> tuple[Scenario, ...]:
 
 def _terms(scenarios: Scenarios | None, families: Mapping[str, str] | None, liquidator: str, thresholds: bool) -> Terms:
     return Terms(scenarios_of(scenarios), dict(families or {}), liquidator, thresholds)
-
-
-def _where(rpc: Texts, chain: str | None, block: int | None, fixture: Recording | None, markets: Texts) -> Where:
-    chains = () if chain is None else (chain,)
-    return Where(rpc=_texts(rpc), chains=chains, block=block, fixture=fixture, markets=_texts(markets))
-
-
-def _texts(given: Texts) -> tuple[str, ...]:
-    """One text or several."""
-    texts = (given,) if isinstance(given, str) else tuple(given)
-    if not all(isinstance(text, str) for text in texts):
-        raise InvalidAddress("addresses, endpoints and names are given as text")
-    return texts
-
-
-def _wait(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; beside a running event loop, in a thread of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, work).result()

@@ -70,15 +70,21 @@ def check_set(checks: CheckSet) -> Json:
 
 def check(one: Check) -> Json:
     """``defirisk/check/1``."""
-    return {
+    shown = {
         "schema": CHECK,
         "chain_id": one.chain_id,
         "block": one.block,
         "timestamp": one.timestamp,
         "source": clean(one.source),
+        "markets": [clean(name) for name in one.markets],
         "warnings": _warnings(one.all_warnings()),
         "accounts": [_account(account) for account in one.accounts],
     }
+    if one.policy is None:
+        return shown
+    from defirisk.report.policy.json import policy  # noqa: PLC0415 - only where there is one
+
+    return {**shown, "policy": policy(one.policy)}
 
 
 def _account(account: Account) -> Json:

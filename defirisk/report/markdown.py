@@ -35,6 +35,10 @@ def _lines(checks: Check | CheckSet) -> Iterator[str]:
 
 
 def _check(check: Check) -> Iterator[str]:
+    if check.policy is not None:
+        from defirisk.report.policy.markdown import text as policy_text  # noqa: PLC0415 - only where there is one
+
+        yield policy_text(check.policy, check)
     chain = f"{check.chain} (chain {check.chain_id})" if check.chain else f"chain {check.chain_id}"
     read = "recorded block" if check.block_age is None else "block"
     old = f", {age(check.block_age)} old" if check.block_age is not None and check.block_age >= 0 else ""
@@ -43,7 +47,7 @@ def _check(check: Check) -> Iterator[str]:
     yield f"Read from {escaped(check.source)}."
     for warning in check.all_warnings():
         yield f"**Warning:** {escaped(warning.text)}"
-    for account in check.accounts:
+    for account in check.accounts_of_interest:
         yield ""
         yield from _account(account)
 
@@ -95,7 +99,7 @@ def _legs(analysis: PositionAnalysis) -> Iterator[str]:
         )
         for leg in legs_of(analysis)
     ]
-    yield from _table(("", "Asset", "Family", "Amount", "Price", "Value", "Liquidation threshold"), rows, left=3)
+    yield from table(("", "Asset", "Family", "Amount", "Price", "Value", "Liquidation threshold"), rows, left=3)
 
 
 def _side(leg: Collateral | Debt) -> str:
@@ -112,7 +116,7 @@ def _thresholds(analysis: PositionAnalysis) -> Iterator[str]:
         if t.liquidation is not None
     ]
     if rows:
-        yield from _table(("If this alone moves", "Liquidated at", "Bad debt at"), rows)
+        yield from table(("If this alone moves", "Liquidated at", "Bad debt at"), rows)
 
 
 def _outcomes(analysis: PositionAnalysis) -> Iterator[str]:
@@ -129,10 +133,11 @@ def _outcomes(analysis: PositionAnalysis) -> Iterator[str]:
         for outcome in analysis.outcomes
     ]
     if rows:
-        yield from _table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses or gains", "Bad debt"), rows)
+        yield from table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses or gains", "Bad debt"), rows)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:
+    """A table; the first ``left`` columns to the left, figures to the right."""
     yield ""
     yield f"| {' | '.join(headings)} |"
     yield f"|{'|'.join(' --- ' if index < left else ' ---: ' for index in range(len(headings)))}|"

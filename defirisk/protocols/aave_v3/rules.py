@@ -13,6 +13,7 @@ from defirisk.fixedpoint import RAY, WAD, div_up, ray_mul_half_up
 from defirisk.model import Amount, Borne, Limits, Standing
 from defirisk.protocols.aave_v3 import interest
 from defirisk.protocols.aave_v3.account import BPS_IN_WAD, AccountData, account_data, debt_of, judge, supply_of
+from defirisk.protocols.aave_v3.changes import CHANGES
 from defirisk.protocols.aave_v3.coverage import borne_with_umbrella
 from defirisk.protocols.aave_v3.limits import limits_of
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
@@ -34,9 +35,10 @@ class Indices(NamedTuple):
 class AaveV3Rules:
     """One revision's rules (:class:`defirisk.protocols.interface.Rules` of :class:`AaveState`)."""
 
-    __slots__ = ("name", "revision", "whole_account")
+    __slots__ = ("changes", "name", "revision", "whole_account")
 
     def __init__(self, revision: Revision) -> None:
+        self.changes = CHANGES[revision.name]
         self.revision = revision
         self.name = revision.name
         self.whole_account = False

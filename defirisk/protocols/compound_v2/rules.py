@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from defirisk.fixedpoint import WAD, div_up
 from defirisk.model import Amount, Borne, ContractView, Limits, Standing
 from defirisk.protocols.compound_v2.account import is_forced, judge, stored_liquidity
+from defirisk.protocols.compound_v2.changes import CHANGES
 from defirisk.protocols.compound_v2.limits import limits_of
 from defirisk.protocols.compound_v2.liquidation import liquidate
 from defirisk.protocols.compound_v2.state import CompoundState
@@ -28,9 +29,10 @@ _CERTAIN_NOWHERE: Final = 2**512
 class CompoundV2Rules:
     """One flavour's rules (:class:`defirisk.protocols.interface.Rules` of :class:`CompoundState`)."""
 
-    __slots__ = ("name", "whole_account")
+    __slots__ = ("changes", "name", "whole_account")
 
     def __init__(self, name: str) -> None:
+        self.changes = CHANGES
         self.name = name
         self.whole_account = False
 

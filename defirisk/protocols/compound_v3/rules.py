@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from defirisk.model import Amount, Borne, Limits, Standing
 from defirisk.protocols.compound_v3.absorb import absorb, sales_conserve
 from defirisk.protocols.compound_v3.account import judge
+from defirisk.protocols.compound_v3.changes import CHANGES
 from defirisk.protocols.compound_v3.limits import limits_of
 from defirisk.protocols.compound_v3.state import BASE, CometState
 from defirisk.protocols.interface import Pair, Refused, Slack, Step
@@ -25,9 +26,10 @@ _LOW_BITS: Final = 16
 class CometRules:
     """One variant's rules (:class:`defirisk.protocols.interface.Rules` of :class:`CometState`)."""
 
-    __slots__ = ("most_assets", "name", "whole_account")
+    __slots__ = ("changes", "most_assets", "name", "whole_account")
 
     def __init__(self, name: str, *, most_assets: int) -> None:
+        self.changes = CHANGES
         self.name = name
         self.most_assets = most_assets
         self.whole_account = True
