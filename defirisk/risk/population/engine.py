@@ -75,8 +75,8 @@ def replay_population(
     return run.outcomes(choice)
 
 
-def chosen(engine: str, pairs: int, liquidator: str) -> Choice:
-    """The engine for so many pairs.
+def chosen(engine: str, pairs: int | None = None, liquidator: str = ONLY_LARGEST) -> Choice:
+    """The engine for so many pairs (``None``: as many as are worth it).
 
     Raises:
         UnknownLiquidator: no such order.
@@ -95,9 +95,9 @@ def chosen(engine: str, pairs: int, liquidator: str) -> Choice:
         raise UnknownEngine(f"the engine fast cannot be had: {missing}", hint="use --engine exact, or auto")
     if missing:
         return Choice("exact", missing)
-    if engine == "auto" and pairs <= FEW_PAIRS:
+    if engine == "auto" and pairs is not None and pairs <= FEW_PAIRS:
         return Choice("exact", f"{pairs:,} pairs are few")
-    return Choice("fast", "asked for" if engine == "fast" else f"{pairs:,} pairs are many")
+    return Choice("fast", "asked for" if engine == "fast" else "many pairs")
 
 
 def _missing(liquidator: str) -> str | None:
