@@ -299,15 +299,12 @@ def screen(
             value = np.floor(amount * price[s])
             collaterals[s] += value
             healths[s] += value * over
+    up = 1.0 if int(terms[WORTH_OF_DEBT]) == DOWN else -1.0
     for i in range(split, count):
         amount = w[i, AMOUNT]
         price = prices[assets[i]]
-        if int(terms[WORTH_OF_DEBT]) == DOWN:
-            for s in range(len(look)):
-                debts[s] += np.floor(amount * price[s])
-        else:
-            for s in range(len(look)):
-                debts[s] += np.ceil(amount * price[s])
+        for s in range(len(look)):
+            debts[s] += up * np.floor(up * (amount * price[s]))
     if count == split:
         healths[:] = nan
         look[:] = 0.0
@@ -405,7 +402,8 @@ def judge(w: Any, split: int, count: int, terms: Any, blocked: int, told: Any) -
     Health below 1e18 means covered < debt, both as integers (or as integers in basis points from 3.5 on): half-up
     raises a quotient to 1e18 only from within 5e-19 of it, relatively, which the float's own bound holds.
     """
-    total, total_err = valued(w, 0, split, DOWN)
+    zero = split - split  # not the constant, for each of which numba would compile the callees again; DOWN is 0 too
+    total, total_err = valued(w, zero, split, zero)
     debt, debt_err = valued(w, split, count, int(terms[WORTH_OF_DEBT]))
     told[COLLATERAL_VALUE] = total
     told[COLLATERAL_VALUE_ERR] = total_err

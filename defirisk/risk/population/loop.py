@@ -179,19 +179,20 @@ def act(
     """The first call that the rules allow and that pays, in the order of ``largest``: YES with its pair, done; NO with
     whether the rules allowed any; or UNDECIDED.
     """
-    allowed = 0
-    tried = 0
+    zero = split - split  # not the constant, for each of which numba would compile the callees again
+    allowed = zero
+    tried = zero
     while True:
-        one = largest(w, 0, split, tried)
+        one = largest(w, zero, split, tried)
         if one == UNDECIDED:
-            return UNDECIDED, 0, 0
+            return UNDECIDED, zero, zero
         if one == split:
-            return NO, allowed, 0
+            return NO, allowed, zero
         tried |= 1 << one
         while True:
             other = largest(w, split, count, tried)
             if other == UNDECIDED:
-                return UNDECIDED, 0, 0
+                return UNDECIDED, zero, zero
             if other == count:
                 break
             tried |= 1 << other
@@ -200,7 +201,7 @@ def act(
                 allowed = 1
                 accepted = pays(w, one, other, todo) if splits else YES
             if accepted == UNDECIDED:
-                return UNDECIDED, 0, 0
+                return UNDECIDED, zero, zero
             if accepted == YES:
                 settle(w, split, count, one, other, terms, todo)
                 return YES, one, other
@@ -236,7 +237,8 @@ def liquidated(
                 return YES
             acted, one, other = act(w, split, count, terms, blocked, splits, told, todo)
         else:
-            acted, one, other = step(w, split, count, 0, split, terms, blocked, told, todo), 0, split
+            one, other = split - split, split
+            acted = step(w, split, count, one, other, terms, blocked, told, todo)
             if acted == YES:
                 settle(w, split, count, one, other, terms, todo)
         if acted == UNDECIDED:
