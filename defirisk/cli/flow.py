@@ -12,6 +12,7 @@ from defirisk.cli.gate_reports import write_formats
 from defirisk.cli.output import check_writable, print_out, say, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
+from defirisk.cli.what_if import what_if_of
 from defirisk.errors import BadMove
 from defirisk.judging import Terms
 from defirisk.report.check import Check, CheckSet
@@ -88,7 +89,7 @@ def terms_of(asked: Asked) -> Terms:
 
     scenarios = gather(asked["drop"], asked["shocks"], asked["scenarios"]) or parse_drops(DEFAULT_DROPS)
     families = parse_overrides(asked["families"])
-    return Terms(scenarios, families, asked["liquidator"], not asked["no_thresholds"])
+    return Terms(scenarios, families, asked["liquidator"], not asked["no_thresholds"], what_if_of(asked))
 
 
 def where_of(asked: Asked) -> Where:

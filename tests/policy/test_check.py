@@ -245,6 +245,12 @@ def test_the_narrowest_waiver_is_the_one_that_is_shown(write: Write, check: Chec
     assert (ran.code, waived, ran.policy["warnings"]) == (0, {"-30%": "2026-12-31", "-40%": "2027-06-30"}, [])
 
 
+def test_waivers_of_wallets_that_are_not_judged_do_not_matter(write: Write, check: Check) -> None:
+    write(BOTH + "[policy]\nmin_health_factor = 1.2\n" + waiver("desk", "min_health_factor", "2020-01-01"))
+    ran = check("treasury", "--policy", "defirisk.toml", "--format", "json")
+    assert (ran.code, ran.policy["warnings"], ran.policy["problems"]) == (0, [], [])
+
+
 def test_an_expired_waiver_fails_even_where_nothing_is_breached(write: Write, check: Check) -> None:
     write(wallet(SAFE, "t") + "[policy]\nmin_health_factor = 1.2\n" + waiver("t", "min_health_factor", "2026-01-01"))
     ran = check()
