@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from defirisk.cli.gate_reports import write_formats
 from defirisk.cli.output import check_writable, print_out, say, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
+from defirisk.cli.what_if import what_if_of
 from defirisk.errors import BadMove
 from defirisk.judging import Terms
 from defirisk.report.check import Check, CheckSet
@@ -83,6 +85,11 @@ def list_markets(chains: Sequence[str], *, format_: str, output: Path | None) ->
 
 
 def terms_of(asked: Asked) -> Terms:
+    """How to judge, and what if."""
+    return replace(plain_terms_of(asked), what_if=what_if_of(asked))
+
+
+def plain_terms_of(asked: Asked) -> Terms:
     """How to judge; falls of 10 to 50 % where no scenario was asked for."""
     from defirisk.api import DEFAULT_DROPS  # noqa: PLC0415 - shared with the API
 

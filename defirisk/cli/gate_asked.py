@@ -149,6 +149,7 @@ def gate_of(asked: Asked) -> Gate:
     Raises:
         InputError: a day or a tolerance that is none.
     """
+    from defirisk.cli.what_if import what_if_of  # noqa: PLC0415 - only with a policy
     from defirisk.policy.findings import FailOn  # noqa: PLC0415 - only with a policy
     from defirisk.policy.gate import Gate, clock  # noqa: PLC0415 - only with a policy
     from defirisk.policy.judging import Terms  # noqa: PLC0415 - only with a policy
@@ -159,4 +160,5 @@ def gate_of(asked: Asked) -> Gate:
         tolerance=_tolerance(asked["tolerance"]),
         thresholds=asked["thresholds"],
         strict=asked["strict"],
+        what_if=what_if_of(asked),
     )
