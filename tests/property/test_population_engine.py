@@ -7,8 +7,10 @@ import gzip
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from random import Random
 from types import FunctionType
 from typing import Any
 
@@ -22,12 +24,14 @@ from defirisk.fixedpoint import WAD
 from defirisk.model import Position, Scenario
 from defirisk.protocols import registry
 from defirisk.protocols.aave_v3 import fast as aave
+from defirisk.protocols.aave_v3.rules import RULES
 from defirisk.protocols.compound_v2.rules import ORIGINAL
 from defirisk.reading import read_snapshot
 from defirisk.risk.population import EXACT, FAST, UNPRICED, Population, bounded, compiling, replay_population
 from defirisk.risk.population import engine as engines
 from defirisk.risk.population.bounded import DOWN, HALF_UP, UP
 from defirisk.risk.scenario_files import parse_drops, presets
+from tests.support.aave_v3 import USD, owed, state, supplied
 from tests.support.populations import BOOK, Compared, bound, compared, disagreements, moving, placed
 from tests.support.toy_rules import TOKENS, Side, position
 from tests.vectors import comet as comets
@@ -176,7 +180,7 @@ def found_by(population: Population, scenarios: list[Scenario], loop_of: Any = c
         {"DUST_LEAST": 1001e8},
         {"AVERAGED": 1.0},
     ],
-    ids=lambda changed: "-".join(changed),
+    ids="-".join,
 )
 def test_a_wrong_term_is_seen(changed: dict[str, float]) -> None:
     assert found_by(with_terms(**changed), [*parse_drops(DROPS), *parse_drops("17,18,19,21,22,23")])
@@ -204,9 +208,6 @@ def test_a_leg_that_is_slightly_off_is_seen(column: str) -> None:
 
 def at_the_edge() -> list[Position]:
     """A debt that the collateral covers to the unit, and units beside."""
-    from tests.support.aave_v3 import USD, owed, state, supplied  # noqa: PLC0415
-    from defirisk.protocols.aave_v3.rules import RULES  # noqa: PLC0415
-
     found = []
     for name in ("3.0", "3.6"):
         for off in range(-3, 4):
@@ -251,9 +252,6 @@ def test_bounds_that_point_the_wrong_way_are_seen() -> None:
 
 @pytest.mark.parametrize("way", [DOWN, HALF_UP, UP])
 def test_roundings_are_exact_or_say_how_far_off(way: int) -> None:
-    from fractions import Fraction  # noqa: PLC0415
-    from random import Random  # noqa: PLC0415
-
     draw = Random(way)
     ways = {DOWN: Fraction(0), HALF_UP: Fraction(1, 2), UP: Fraction(1)}
     for _ in range(3000):
