@@ -19,7 +19,7 @@ from defirisk.model import ContractView, Direction, Market, Position, Unit
 from defirisk.protocols.aave_v3.rules import rules_named
 from defirisk.protocols.aave_v3.state import Holding, Reserve, state_of
 from defirisk.protocols.compound_v2.rules import ORIGINAL, VENUS
-from defirisk.risk import paths, thresholds
+from defirisk.risk import paths, stretches, thresholds
 from defirisk.risk.interval import Undecided, unanimous
 from defirisk.risk.paths import Axis, road
 from defirisk.risk.replay import replay
@@ -103,7 +103,7 @@ def test_inv_t1_the_first_of_all_prices(name, liquidator, data):
     axis = Axis("asset", "X", frozenset([slot]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "MOST_RISE", RISE)
-        patch.setattr(thresholds, "MOST_STEPS", 10**6)
+        patch.setattr(stretches, "MOST_STEPS", 10**6)
         found = thresholds_of(position, [axis], liquidator=liquidator)
     for threshold in found:
         way = (
@@ -127,7 +127,7 @@ def test_inv_t1_the_first_of_all_moves_of_a_group(name, data):
     axis = Axis("group", "some", slots)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "MOST_RISE", RISE)
-        patch.setattr(thresholds, "MOST_STEPS", 10**6)
+        patch.setattr(stretches, "MOST_STEPS", 10**6)
         found = {threshold.direction: threshold for threshold in thresholds_of(position, [axis])}
         for direction in Direction:
             way = road(position.prices, axis, direction)

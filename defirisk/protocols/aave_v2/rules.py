@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from defirisk.model import Standing
 from defirisk.protocols.aave_v2.revisions import REVISIONS
 from defirisk.protocols.aave_v3.rules import AaveV3Rules
+from defirisk.protocols.aave_v3.state import AaveState
+from defirisk.protocols.aave_v3.tail import halving_tail
+from defirisk.protocols.interface import Tail
 
 
 class AaveV2Rules(AaveV3Rules):
     """The rules of V2 under one collateral manager (:class:`defirisk.protocols.interface.Rules`)."""
 
     __slots__ = ()
+
+    def tail(self, state: AaveState, standing: Standing) -> Tail | None:
+        """The bonus comes before the one division of a call, which rounds down."""
+        return halving_tail(self.revision, state, standing, half_up=False)
 
 
 RULES: Final[dict[str, AaveV2Rules]] = {revision.name: AaveV2Rules(revision) for revision in REVISIONS}
