@@ -26,9 +26,13 @@ if TYPE_CHECKING:
         record,
         record_async,
     )
+    from defirisk.auditing.api import audit, audit_async
+    from defirisk.auditing.result import AuditResult
     from defirisk.errors import DefiriskError, InputError, ReadError
     from defirisk.model import Move, Scenario
+    from defirisk.policy.api import check_policy, check_policy_async
     from defirisk.result import CheckResult, CheckSetResult
+    from defirisk.whatif.asking import WhatIf
 
 _HOMES: Final = {
     "defirisk.api": (
@@ -42,13 +46,18 @@ _HOMES: Final = {
         "record",
         "record_async",
     ),
+    "defirisk.auditing.api": ("audit", "audit_async"),
+    "defirisk.auditing.result": ("AuditResult",),
     "defirisk.errors": ("DefiriskError", "InputError", "ReadError"),
     "defirisk.model": ("Move", "Scenario"),
+    "defirisk.policy.api": ("check_policy", "check_policy_async"),
     "defirisk.result": ("CheckResult", "CheckSetResult"),
+    "defirisk.whatif.asking": ("WhatIf",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AuditResult",
     "CheckResult",
     "CheckSetResult",
     "DefiriskError",
@@ -56,10 +65,15 @@ __all__ = [
     "Move",
     "ReadError",
     "Scenario",
+    "WhatIf",
+    "audit",
+    "audit_async",
     "check",
     "check_async",
     "check_chains",
     "check_chains_async",
+    "check_policy",
+    "check_policy_async",
     "demo",
     "load_fixture",
     "markets",

@@ -4,15 +4,26 @@
     |- InputError (exit code 2)            what the user asked for makes no sense
     |  |- InvalidAddress                   not an address, or a wrong checksum
     |  |- NameNotFound                     an ENS name that resolves to nothing
-    |  |- UnknownChain, UnknownMarket, UnknownAsset, UnknownScenario, UnknownLiquidator
+    |  |- UnknownChain, UnknownMarket, UnknownAsset, UnknownScenario, UnknownLiquidator, UnknownEngine
     |  |- NotAMarket                       a contract that is not what --market says it is
     |  |  `- NotDeployed                   nothing answers there at that block
     |  |- WrongChain                       an endpoint or recording of another chain than --chain
     |  |- BadMove                          a price move that cannot be, such as a fall over 100 %
     |  |- BadFile                          a scenario or policy file that does not parse
+    |  |  `- BadPolicy                     a policy file that does, and does not have the shape or contradicts itself
+    |  |- ExpiredWaiver                    a waiver in a policy file whose last day is over
+    |  |- BadBaseline                      an earlier result that this one cannot be compared with
+    |  |- BadParameter                     a what-if that names no parameter, or a value that it cannot have
+    |  |- ChangeRefused                    a what-if that the contract would refuse
+    |  |- NotChangeable                    a what-if in a market whose rule family knows no changes
+    |  |- BadList                          a list of wallets that is none
+    |  |- RunInProgress, StateExists, StateUnusable   an audit that cannot begin, or go on, as it was asked for
     |  `- UnwritableOutput
+    |- WorkerDied (exit code 3)            a worker process was ended from outside
     `- ReadError (exit code 3)             the chain or a recording could not be read in full
-       |- EndpointUnreachable, EndpointRefused, StateUnavailable
+       |- EndpointUnreachable, StateUnavailable
+       |- EndpointRefused
+       |  `- CallRefused                   single calls that no endpoint answers, while it answers others
        |- BlockUnavailable                 the endpoint has no such block
        |  `- BlockReorganised              it had, and has another one in its place now
        |- MalformedAnswer                  an answer that is not what the function returns
@@ -20,6 +31,7 @@
        |- UnsupportedRules                 a protocol revision that we have no rules for
        |- FixtureError                     a recording that cannot be used
        |  |- DigestMismatch                edited after it was recorded
+       |  |- StaleRecording                older than a policy's max_age
        |  `- MissingCall                   a call that the recording does not hold
        |- ContractMismatch                 our figure differs from the contract's where that is fatal
        |  `- NonstandardDebtToken          a debt token that does not count as its family does
@@ -109,6 +121,12 @@ class UnknownLiquidator(InputError):
     code = "unknown-liquidator"
 
 
+class UnknownEngine(InputError):
+    """A replay engine that does not exist, or that cannot be had here."""
+
+    code = "unknown-engine"
+
+
 class NotAMarket(InputError):
     """A contract that does not answer as the protocol named in ``--market PROTOCOL@0x...`` would."""
 
@@ -144,10 +162,82 @@ class BadFile(InputError):
     code = "bad-file"
 
 
+class BadParameter(InputError):
+    """A what-if that names no parameter of its protocol, or a value that the protocol cannot keep."""
+
+    code = "bad-parameter"
+
+
+class ChangeRefused(InputError):
+    """A what-if that the contract would refuse: the act is left out."""
+
+    code = "change-refused"
+
+
+class NotChangeable(InputError):
+    """A what-if in a market whose rule family knows nothing of changes."""
+
+    code = "not-changeable"
+
+
+class BadPolicy(BadFile):
+    """A policy file of the wrong shape, or that contradicts itself. ``line`` is ``None`` where it is of no one line."""
+
+    code = "bad-policy"
+
+    def __init__(self, message: str, *, file: str, line: int | None = None, hint: str | None = None) -> None:
+        place = f"{file}, line {line}" if line else file
+        super().__init__(f"{place}: {message}", hint=hint)
+        self.file = file
+        self.line = line
+
+
+class ExpiredWaiver(InputError):
+    """A waiver whose last day is over: what it waived is a breach again, and the file is to be put in order."""
+
+    code = "expired-waiver"
+
+
+class BadBaseline(InputError):
+    """A baseline that is no earlier result of the same chain, markets and schema version."""
+
+    code = "bad-baseline"
+
+
 class UnwritableOutput(InputError):
     """A path that cannot be written."""
 
     code = "unwritable-output"
+
+
+class BadList(InputError):
+    """A list of wallets that is empty, binary, without a column `address`, or not clean under ``--strict``."""
+
+    code = "bad-list"
+
+
+class RunInProgress(InputError):
+    """Another run is at work on the same state."""
+
+    code = "run-in-progress"
+
+
+class StateExists(InputError):
+    """The state of an interrupted run lies where a new one would put its own."""
+
+    code = "state-exists"
+
+
+class StateUnusable(InputError):
+    """``--resume`` with another list or other options than the run began with, or a state that cannot be read."""
+
+    code = "state-unusable"
+
+
+class WorkerDied(DefiriskError):
+    """A worker process was ended from outside; what it was about is not done."""
+
+    code = "worker-died"
 
 
 class EndpointUnreachable(ReadError):
@@ -160,6 +250,16 @@ class EndpointRefused(ReadError):
     """The endpoint answered with an HTTP or JSON-RPC error."""
 
     code = "endpoint-refused"
+
+
+class CallRefused(EndpointRefused):
+    """Calls that no endpoint answers even by themselves: ``missing`` is every one of them as (to, data) in 0x hex."""
+
+    code = "call-refused"
+
+    def __init__(self, message: str, *, missing: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class BlockUnavailable(ReadError):
@@ -208,6 +308,12 @@ class DigestMismatch(FixtureError):
     """A recording whose contents do not fit the digest that was written into it."""
 
     code = "digest-mismatch"
+
+
+class StaleRecording(FixtureError):
+    """A recording that is older than the policy's ``max_age`` allows."""
+
+    code = "stale-recording"
 
 
 class MissingCall(FixtureError):

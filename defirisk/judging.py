@@ -16,6 +16,9 @@ from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.engine import PositionAnalysis, analyse
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.scenarios import moved_prices
+from defirisk.whatif.asking import NOTHING, WhatIf
+from defirisk.whatif.outcome import Comparison
+from defirisk.whatif.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,14 @@ class Terms:
     """How positions are judged.
 
     ``families`` overrides, symbol or address to family; ``liquidator`` the order of liquidations; ``thresholds``
-    whether to look for them.
+    whether to look for them; ``what_if`` what is changed first, and what should be reached.
     """
 
     scenarios: tuple[Scenario, ...]
     families: Mapping[str, str] = field(default_factory=dict)
     liquidator: str = "largest"
     thresholds: bool = True
+    what_if: WhatIf = NOTHING
 
 
 def judge(
@@ -50,15 +54,21 @@ def judge(
         The accounts of each snapshot.
 
     Raises:
-        InputError: a scenario or a family override names what nobody holds.
+        InputError: a scenario, a family override or a what-if names what nobody holds or knows.
         UnknownLiquidator: no such order.
     """
     book = FamilyBook.load(terms.families)
     positions = [position for one in snapshots for account in one.accounts for position in account.positions]
-    scenarios = validate(terms.scenarios, _nameable(snapshots, positions), book, markets)
+    study = Study.of(terms.what_if, positions)
+    named = _nameable(snapshots, [*positions, *study.changed])
+    scenarios = validate(terms.scenarios, named, book, markets)
+    survive = validate(terms.what_if.survive, named, book, markets)
     judged: list[PositionAnalysis] = []
     for position in positions:
-        judged.append(_judged(position, scenarios, book, terms))
+        found = _judged(position, scenarios, book, terms)
+        if study.asked:
+            found = _what_if(study, found, lambda one: _judged(one, scenarios, book, terms), survive, book)
+        judged.append(found)
         if progress:
             progress(len(judged), len(positions))
     waiting = iter(judged)
@@ -96,6 +106,22 @@ def _judged(position: Position, scenarios: Sequence[BoundScenario], book: Family
     fitting, refused = _fitting(position, scenarios, book)
     position = replace(position, warnings=(*position.warnings, *refused)) if refused else position
     return analyse(position, fitting, book=book, liquidator=terms.liquidator, thresholds=terms.thresholds)
+
+
+def _what_if(
+    study: Study,
+    before: PositionAnalysis,
+    judged: Callable[[Position], PositionAnalysis],
+    survive: Sequence[BoundScenario],
+    book: FamilyBook,
+) -> PositionAnalysis:
+    """The changed position in the place of the one that stands, with that beside it; and the ways to the aims."""
+    applied = study.applied(before.position)
+    after = judged(applied.position) if applied.changes else before
+    if applied.position is not before.position and not applied.changes:
+        after = replace(before, position=replace(before.position, warnings=applied.position.warnings))
+    ways = study.ways(after.position, survive, book)
+    return replace(after, what_if=Comparison(applied.changes, before if applied.changes else None, ways))
 
 
 def _with_legs(analysis: PositionAnalysis, book: FamilyBook) -> PositionAnalysis:

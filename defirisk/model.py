@@ -118,6 +118,11 @@ class Standing:
     collateral: tuple[Collateral, ...]
     debt: tuple[Debt, ...]
 
+    @property
+    def at_stake(self) -> bool:
+        """Whether there is a debt, or collateral that counts."""
+        return bool(self.debt) or any(leg.counts for leg in self.collateral)
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -176,7 +181,8 @@ class Position:
     ``state`` is the protocol's own immutable state, which only ``rules`` looks into; it has ``tokens`` and ``prices``
     by slot. ``price_times`` are the oracle's update times by slot (seconds, ``None`` where unknown). ``contract`` is
     the contract's own view and ``reproduced`` ours of the same stored numbers: they must be equal. ``unpriced`` maps
-    the slots without a usable price to the cause.
+    the slots without a usable price to the cause. ``listing`` is what the market lists beside it, which only its
+    family's changes look into.
     """
 
     market: Market
@@ -188,6 +194,7 @@ class Position:
     reproduced: ContractView
     warnings: tuple[Warning, ...] = ()
     unpriced: Mapping[int, str] = field(default_factory=dict)
+    listing: Any = field(default=None, compare=False, repr=False)
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -360,6 +367,10 @@ class Outcome:
     liquidator: str
     search: str | None = None
     """For ``worst-case``: "exhaustive" or "greedy"; ``None`` otherwise."""
+    prices: tuple[int, ...] = field(default=(), compare=False)
+    """The oracle prices in this scenario by slot, oracle units; to be told, not compared."""
+    market_prices: tuple[int, ...] | None = field(default=None, compare=False)
+    """The market's, where they differ from the oracle's."""
 
     @property
     def loss_value(self) -> int:

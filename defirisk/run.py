@@ -9,18 +9,17 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Final
 
 from defirisk.chain.addresses import parse_address
 from defirisk.chain.calls import Chain
 from defirisk.chain.endpoints import chain_named, chain_with_id
-from defirisk.chain.recording import Fixture, FixtureMarket, Recorder, ReplayChain
-from defirisk.errors import DefiriskError, FallbackUsed, IncompleteRecording, InputError
+from defirisk.chain.recording import ReplayChain
+from defirisk.errors import DefiriskError, FallbackUsed, InputError
 from defirisk.judging import Terms, judge
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
-from defirisk.protocols.interface import Deployment
+from defirisk.protocols.interface import Scope
 from defirisk.reading import read_snapshot
 from defirisk.report.check import Account, ChainFailure
 from defirisk.result import CheckResult, CheckSetResult
@@ -28,6 +27,9 @@ from defirisk.sources import DEFAULT_CHAIN, Where, deployments_for, markets_on, 
 
 ProgressHook = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is (0 where that is not known)."""
+_AT_ONCE: Final = 1000
+_NO_WALLET: Final = "for example `defirisk check 0x...`, `defirisk demo`, or wallets in a policy file, defirisk.toml"
+_FAILURES_TOLD: Final = 3
 _FALLBACKS: Final = frozenset({"unverified-revision"})
 
 
@@ -51,8 +53,9 @@ async def check_one(
     progress: ProgressHook | None = None,
 ) -> CheckResult:
     """Check wallets on one chain. Errors: see :func:`defirisk.check`."""
-    chain_name = _one_chain(where)
-    found = await _read(addresses, where, chain_name, strict=strict, progress=progress)
+    chain_name = one_chain(where)
+    scope = _scope(terms)
+    found = await _read(addresses, where, chain_name, strict=strict, scope=scope, progress=progress)
     (accounts,) = judge([found.snapshot], terms, found.markets, _judging(progress))
     return _result(found, accounts, labels or {})
 
@@ -69,7 +72,8 @@ async def check_many(
     wanted = [(name, markets_on(where, name)) for name in where.chain_names()]
     wanted = [(name, one) for name, one in wanted if one.markets or not where.markets]
     wallets = await _resolved_once(addresses, [name for name, _ in wanted])
-    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False)) for name, one in wanted)
+    scope = _scope(terms)
+    reads = (_attempt(name, _read(wallets, one, name, strict=strict, only=False, scope=scope)) for name, one in wanted)
     outcomes = await asyncio.gather(*reads)
     found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
     markets = [market for one in found for market in one.markets]
@@ -80,21 +84,9 @@ async def check_many(
     )
 
 
-async def record(addresses: Sequence[str], where: Where, *, strict: bool = False) -> Fixture:
-    """Read what a check reads, and keep it. Errors: see :func:`defirisk.record`."""
-    async with opened(where, _one_chain(where)) as chain:
-        recorder = Recorder(chain)
-        wallets = _unique((await _wallets(recorder, addresses)).values())
-        deployments = deployments_for(where, chain)
-        snapshot = await read_snapshot(recorder, deployments, wallets)
-        _refuse_fallbacks(snapshot, strict=strict)
-        _refuse_failures(snapshot)
-        await _verify(chain)
-        return recorder.fixture(
-            markets=[FixtureMarket(one.protocol, one.entry, _plain_name(one)) for one in deployments],
-            wallets=wallets,
-            recorded_by=f"defirisk {version('defirisk')}",
-        )
+def _scope(terms: Terms) -> Scope:
+    """A what-if needs all that the markets list."""
+    return Scope.LISTED if terms.what_if.asks else Scope.ALL
 
 
 async def _read(
@@ -104,20 +96,21 @@ async def _read(
     *,
     strict: bool,
     only: bool = True,
+    scope: Scope = Scope.ALL,
     progress: ProgressHook | None = None,
 ) -> Found:
     if not addresses and where.fixture is None:
-        raise InputError("no wallet was given", hint="for example `defirisk check 0x...`, or `defirisk demo`")
+        raise InputError("no wallet was given", hint=_NO_WALLET)
     _tell(progress, f"opening {chain_name or DEFAULT_CHAIN}")
     given = {text: None if _is_name(text) else parse_address(text) for text in addresses}
     async with opened(where, chain_name, only=only) as chain:
-        wallets = await _wallets(chain, given)
+        wallets = await wallets_of(chain, given)
         deployments = deployments_for(where, chain)
-        unique = _unique(wallets.values())
-        _tell(progress, f"reading {len(deployments)} market(s) for {len(unique)} wallet(s)")
-        snapshot = await read_snapshot(chain, deployments, unique)
-        await _verify(chain, budget=_ROUND_TRIPS)
-        _refuse_fallbacks(snapshot, strict=strict)
+        distinct = unique(wallets.values())
+        _tell(progress, f"reading {len(deployments)} market(s) for {len(distinct)} wallet(s)")
+        snapshot = await read_snapshot(chain, deployments, distinct, scope)
+        await verified(chain, budget=_ROUND_TRIPS)
+        refuse_fallbacks(snapshot, strict=strict)
     names = {address: text for text, address in wallets.items() if _is_name(text)}
     notices = (*snapshot.warnings, *_doubles(addresses, wallets))
     markets = tuple(one.name for one in deployments)
@@ -128,13 +121,13 @@ _ROUND_TRIPS: Final = 4
 """A check takes at most this many round trips; one that is left is spent on seeing that the block still stands."""
 
 
-async def _wallets(chain: Chain, given: Iterable[str]) -> dict[str, str]:
+async def wallets_of(chain: Chain, given: Iterable[str]) -> dict[str, str]:
     """The address of each text: as it is, or what ENS says; a recording's own wallets where none was given."""
     texts = list(dict.fromkeys(given))
     if not texts:
         if isinstance(chain, ReplayChain) and chain.fixture.wallets:
             return {wallet: wallet for wallet in chain.fixture.wallets}
-        raise InputError("no wallet was given", hint="for example `defirisk check 0x...`, or `defirisk demo`")
+        raise InputError("no wallet was given", hint=_NO_WALLET)
     names = [text for text in texts if _is_name(text)]
     resolved: dict[str, str] = {}
     if names:
@@ -164,7 +157,7 @@ async def _attempt(name: str, reading: object) -> Found | ChainFailure:
         return ChainFailure(name, problem.code, problem.message, problem.hint, problem.exit_code)
 
 
-async def _verify(chain: Chain, budget: int | None = None) -> None:
+async def verified(chain: Chain, budget: int | None = None) -> None:
     """See that a live chain's block was not replaced while it was read, where the budget of round trips allows it."""
     from defirisk.chain.client import LiveChain  # noqa: PLC0415 - loaded already where it matters
 
@@ -191,22 +184,12 @@ def _result(found: Found, accounts: Iterable[Account], labels: Mapping[str, str]
     )
 
 
-def _refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
+def refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
     """``--strict``: whatever was read in another way than the first one is an error."""
     used = list(snapshot.warnings)
     used += [w for a in snapshot.accounts for p in a.positions for w in p.warnings if w.code in _FALLBACKS]
     if strict and used:
         raise FallbackUsed("; ".join(dict.fromkeys(f"{notice.text} [{notice.code}]" for notice in used)))
-
-
-def _refuse_failures(snapshot: Snapshot) -> None:
-    failed = [failure for account in snapshot.accounts for failure in account.failures]
-    if failed:
-        first = failed[0]
-        raise IncompleteRecording(
-            f"nothing was recorded, because {first.market} could not be read: {first.message}",
-            hint="name the markets that you need with --market",
-        )
 
 
 def _doubles(addresses: Sequence[str], wallets: Mapping[str, str]) -> list[Notice]:
@@ -224,16 +207,16 @@ def _tell(progress: ProgressHook | None, stage: str) -> None:
         progress(stage, 0, 0)
 
 
-def _one_chain(where: Where) -> str | None:
+def one_chain(where: Where) -> str | None:
+    """The one chain that was asked for; ``None`` where none was named.
+
+    Raises:
+        InputError: several.
+    """
     names = where.chain_names()
     if len(names) > 1:
         raise InputError(f"one chain at a time, not {', '.join(names)}", hint="give one chain")
     return names[0] if names else None
-
-
-def _plain_name(deployment: Deployment) -> str | None:
-    """A name worth recording; ``PROTOCOL@0xENTRY`` says nothing that the entry does not."""
-    return None if "@" in deployment.name else deployment.name
 
 
 def _is_name(text: str) -> bool:
@@ -241,5 +224,6 @@ def _is_name(text: str) -> bool:
     return "." in text.strip(".") and not text.startswith("0x")
 
 
-def _unique(addresses: Iterable[str]) -> list[str]:
+def unique(addresses: Iterable[str]) -> list[str]:
+    """Each address once, in the order of their first."""
     return list(dict.fromkeys(addresses))

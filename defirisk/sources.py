@@ -71,8 +71,12 @@ def _chain_name(name: str, asserted: bool) -> str:
 
 
 @asynccontextmanager
-async def opened(where: Where, chain_name: str | None, *, only: bool = True) -> AsyncIterator[Chain]:
+async def opened(
+    where: Where, chain_name: str | None, *, only: bool = True, early: bool = True
+) -> AsyncIterator[Chain]:
     """Open the source of one chain; ``only`` that no other chain is asked in the same run.
+
+    ``early`` sends what a reading asks first together with the opening, which needs the block's state.
 
     Raises:
         InputError: wrong chain, unknown market, a block that the recording is not of.
@@ -90,7 +94,7 @@ async def opened(where: Where, chain_name: str | None, *, only: bool = True) -> 
         urls,
         block=where.block,
         expected_chain_id=expected if chain_name or not where.rpc else None,
-        early=_early(where, expected),
+        early=_early(where, expected) if early else (),
     ) as chain:
         yield chain
 
@@ -102,14 +106,13 @@ def deployments_for(where: Where, chain: Chain) -> tuple[Deployment, ...]:
         UnknownMarket: a name that is not known there, or none was given where none is known.
         InvalidAddress: an entry that is no address.
     """
+    recorded = _recorded_markets(chain)
     if where.markets:
-        named = (registry.find_deployment(name, chain.chain_id) for name in where.markets)
+        by_name = {one.name: one for one in recorded}  # a recording may name what no registry knows
+        named = (by_name.get(name.strip()) or registry.find_deployment(name, chain.chain_id) for name in where.markets)
         return tuple(dict.fromkeys(named))
-    if isinstance(chain, ReplayChain) and chain.fixture.markets:
-        recorded = (
-            registry.deployment_at(one.protocol, one.entry, chain.chain_id, one.name) for one in chain.fixture.markets
-        )
-        return tuple(dict.fromkeys(recorded))
+    if recorded:
+        return recorded
     known = registry.deployments_on(chain.chain_id)
     if not known:
         raise UnknownMarket(
@@ -117,6 +120,14 @@ def deployments_for(where: Where, chain: Chain) -> tuple[Deployment, ...]:
             hint="name one: --market PROTOCOL@0xENTRY, e.g. aave-v3@ and the address of its PoolAddressesProvider",
         )
     return known
+
+
+def _recorded_markets(chain: Chain) -> tuple[Deployment, ...]:
+    """The markets of a recording; none of a live chain."""
+    if not isinstance(chain, ReplayChain):
+        return ()
+    held = (registry.deployment_at(one.protocol, one.entry, chain.chain_id, one.name) for one in chain.fixture.markets)
+    return tuple(dict.fromkeys(held))
 
 
 def markets_on(where: Where, chain_name: str) -> Where:

@@ -8,18 +8,19 @@ from typing import Any
 from defirisk.chain.abi import Function
 from defirisk.chain.calls import Answer, Call, Chain, Returned
 from defirisk.chain.wrapping import Wrapping
-from defirisk.errors import CallReverted, MalformedAnswer, MissingCall
+from defirisk.errors import CallRefused, CallReverted, MalformedAnswer, MissingCall
 
 
 class Answers(Wrapping):
     """Answers of one chain at one block, each call asked once.
 
-    A call that a recording lacks is an error for whoever reads it, not for those who asked in the same breath.
+    A call that a recording lacks, or that no endpoint answers, is an error for whoever reads it, not for those who
+    asked in the same breath.
     """
 
     def __init__(self, chain: Chain) -> None:
         super().__init__(chain)
-        self._held: dict[Call, Answer | MissingCall] = {}
+        self._held: dict[Call, Answer | MissingCall | CallRefused] = {}
 
     async def ask(self, calls: Iterable[Call]) -> None:
         """Ask for what is not held yet: one round trip, or none."""
@@ -28,12 +29,12 @@ class Answers(Wrapping):
             return
         try:
             answers = await self._chain.calls(wanted)
-        except MissingCall as problem:
+        except (MissingCall, CallRefused) as problem:
             await self._ask_without(wanted, problem)
         else:
             self._held.update(zip(wanted, answers, strict=True))
 
-    async def _ask_without(self, wanted: list[Call], problem: MissingCall) -> None:
+    async def _ask_without(self, wanted: list[Call], problem: MissingCall | CallRefused) -> None:
         lacking = set(problem.missing)
         refused = [call for call in wanted if (call.to, "0x" + call.data.hex()) in lacking]
         if not refused:
@@ -46,10 +47,11 @@ class Answers(Wrapping):
 
         Raises:
             MissingCall: the recording does not hold it.
+            CallRefused: no endpoint answers it.
 
         """
         held = self._held[call]
-        if isinstance(held, MissingCall):
+        if isinstance(held, MissingCall | CallRefused):
             raise held
         return held
 
@@ -57,7 +59,7 @@ class Answers(Wrapping):
         """Decode an answer that must be there.
 
         Raises:
-            CallReverted, MalformedAnswer, MissingCall: it is not.
+            CallReverted, MalformedAnswer, MissingCall, CallRefused: it is not.
 
         """
         call = function(to, *arguments)

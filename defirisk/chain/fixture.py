@@ -6,20 +6,29 @@ error. Single ``eth_call``s, never batches, so that a recording outlives any cha
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from binascii import hexlify
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from defirisk.chain.addresses import checksum, is_address
 from defirisk.chain.calls import Answer, Block, Call, Returned, Reverted
 from defirisk.chain.jsontext import parse
+from defirisk.chain.seal import Seal, check_digest, digest_of
+from defirisk.chain.store import in_order
 from defirisk.chain.symbols import quoted
-from defirisk.errors import DigestMismatch, FixtureError
+from defirisk.errors import FixtureError
+
+__all__ = [
+    "CALLS_BEGIN", "FORMAT", "Fixture", "FixtureMarket", "check_format", "checked", "decode_fixture", "digest_of",
+    "encode_fixture", "encoded", "parse_document",
+]  # fmt: skip
 
 FORMAT: Final = "defirisk-fixture/1"
+CALLS_BEGIN: Final = b'"calls": [\n'
+_NEWER: Final = re.compile(r"defirisk-fixture/([2-9]|[1-9][0-9]{1,3})")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@/+-]{0,99}")
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _REFRESH: Final = "record it again with `defirisk record`"
@@ -52,23 +61,12 @@ class Fixture:
 
 def encode_fixture(fixture: Fixture) -> bytes:
     """Return the document's bytes: the same for the same chain state, whatever the order of the calls was."""
-    document = _document(fixture)
-    document["digest"] = digest_of(document)
-    calls = document.pop("calls")
-    head = ",\n".join(f"{json.dumps(key)}: {_compact(value)}" for key, value in document.items())
-    body = ",\n".join(_compact(call) for call in calls)
-    return f'{{{head},\n"calls": [\n{body}\n]}}\n'.encode()
+    return b"".join(encoded(fixture))
 
 
-def digest_of(document: Mapping[str, Any]) -> str:
-    """Return the digest over the canonical JSON: sorted keys, no spaces, UTF-8, without ``digest`` itself."""
-    bare = {key: value for key, value in document.items() if key != "digest"}
-    canonical = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()
-
-
-def _document(fixture: Fixture) -> dict[str, Any]:
-    return {
+def encoded(fixture: Fixture) -> Iterator[bytes]:
+    """The document's bytes piece by piece; goes twice through the calls, as the digest stands before them."""
+    head: dict[str, Any] = {
         "format": FORMAT,
         "chain_id": fixture.chain_id,
         "block_number": fixture.block.number,
@@ -77,11 +75,23 @@ def _document(fixture: Fixture) -> dict[str, Any]:
         "recorded_by": fixture.recorded_by,
         "markets": [_market_entry(market) for market in fixture.markets],
         "wallets": [wallet.lower() for wallet in fixture.wallets],
-        "calls": sorted(
-            (_call_entry(call, answer) for call, answer in fixture.answers.items()),
-            key=lambda entry: (entry["to"], entry["data"]),
-        ),
     }
+    seal = Seal(head)
+    for parts in _all_parts(fixture.answers):
+        seal.add(*parts)
+    head["digest"] = seal.digest()
+    members = ",\n".join(f"{json.dumps(key)}: {_compact(value)}" for key, value in head.items())
+    yield f"{{{members},\n".encode()
+    yield CALLS_BEGIN
+    between = b""
+    for to, data, kind, answer in _all_parts(fixture.answers):
+        yield b'%b{"to":"0x%b","data":"0x%b","%b":"0x%b"}' % (between, to, data, kind, answer)
+        between = b",\n"
+    yield b"\n]}\n"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _market_entry(market: FixtureMarket) -> dict[str, str]:
@@ -89,40 +99,66 @@ def _market_entry(market: FixtureMarket) -> dict[str, str]:
     return entry if market.name is None else {**entry, "name": market.name}
 
 
-def _call_entry(call: Call, answer: Answer) -> dict[str, str]:
-    kind = "result" if isinstance(answer, Returned) else "error"
-    return {"to": call.to.lower(), "data": "0x" + call.data.hex(), kind: "0x" + answer.data.hex()}
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def _all_parts(answers: Mapping[Call, Answer]) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
+    for call, answer in in_order(answers):
+        kind = b"result" if isinstance(answer, Returned) else b"error"
+        yield call.to[2:].lower().encode(), hexlify(call.data), kind, hexlify(answer.data)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
 def decode_fixture(raw: bytes, name: str) -> Fixture:
-    """Read a document; ``name`` stands for it in messages.
+    """Read a document in any layout; ``name`` stands for it in messages.
 
     Raises:
         DigestMismatch: it was changed after it was recorded.
         FixtureError: it is no JSON, or not of the format's shape.
 
     """
-    document = _parse(raw, name)
+    document = parse_document(raw, name)
+    check_format(document, name)
+    check_digest(document.get("digest"), digest_of(document), name)
+    return checked(document, _Reader(name).answers(document), name)
+
+
+def check_format(document: Mapping[str, Any], name: str) -> None:
+    """See that a document is of this format.
+
+    Raises:
+        FixtureError: it is of another one, or of a newer version.
+    """
+    stated = document.get("format")
+    if stated != FORMAT:
+        newer = isinstance(stated, str) and _NEWER.fullmatch(stated)
+        hint = "it was written by a newer defirisk: install that" if newer else _REFRESH
+        raise FixtureError(f"{name}: its format is {quoted(stated)}, not {FORMAT}", hint=hint)
+
+
+def checked(document: Mapping[str, Any], answers: Mapping[Call, Answer], name: str) -> Fixture:
+    """The recording with these answers, all other members of its document checked.
+
+    Raises:
+        FixtureError: a member lacks or is not of its shape.
+    """
     reader = _Reader(name)
-    if document.get("format") != FORMAT:
-        reader.fail(f"its format is {quoted(document.get('format'))}, not {FORMAT}")
-    stated = document.get("digest")
-    if stated is not None and stated != digest_of(document):
-        raise DigestMismatch(
-            f"{name} does not fit its digest: it was changed after it was recorded",
-            hint=f"{_REFRESH}, or remove `digest` to use it as unsealed",
-        )
-    return reader.fixture(document, sealed=stated is not None)
+    return Fixture(
+        chain_id=reader.integer(document, "chain_id", least=1),
+        block=reader.block(document),
+        recorded_by=reader.text(document, "recorded_by"),
+        markets=tuple(reader.market(entry) for entry in reader.array(document, "markets")),
+        wallets=tuple(reader.address(entry, "a wallet") for entry in reader.array(document, "wallets")),
+        answers=answers,
+        sealed=document.get("digest") is not None,
+    )
 
 
-def _parse(raw: bytes, name: str) -> dict[str, Any]:
+def parse_document(raw: bytes, name: str) -> dict[str, Any]:
+    """Parse a document strictly: no key twice, integers only, one object.
+
+    Raises:
+        FixtureError: it is not so.
+    """
     try:
         document = parse(raw.decode(), object_pairs_hook=_unique_keys, parse_float=_no_float, parse_constant=_no_float)
     except ValueError as problem:
@@ -156,18 +192,7 @@ class _Reader:
     def fail(self, problem: str) -> NoReturn:
         raise FixtureError(f"{self.name}: {problem}", hint=_REFRESH)
 
-    def fixture(self, document: dict[str, Any], *, sealed: bool) -> Fixture:
-        return Fixture(
-            chain_id=self.integer(document, "chain_id", least=1),
-            block=self.block(document),
-            recorded_by=self.text(document, "recorded_by"),
-            markets=tuple(self.market(entry) for entry in self.array(document, "markets")),
-            wallets=tuple(self.address(entry, "a wallet") for entry in self.array(document, "wallets")),
-            answers=self.answers(self.array(document, "calls")),
-            sealed=sealed,
-        )
-
-    def block(self, document: dict[str, Any]) -> Block:
+    def block(self, document: Mapping[str, Any]) -> Block:
         block_hash = document.get("block_hash")
         if block_hash is not None and not (isinstance(block_hash, str) and _HASH.fullmatch(block_hash)):
             self.fail(f"block_hash is {quoted(block_hash)}, neither null nor 32 bytes of hex")
@@ -185,9 +210,9 @@ class _Reader:
             self.text(entry, "protocol", "a market's "), self.address(entry.get("entry"), "a market's entry"), name
         )
 
-    def answers(self, entries: Iterable[Any]) -> dict[Call, Answer]:
+    def answers(self, document: Mapping[str, Any]) -> dict[Call, Answer]:
         found: dict[Call, Answer] = {}
-        for number, entry in enumerate(entries, start=1):
+        for number, entry in enumerate(self.array(document, "calls"), start=1):
             call, answer = self.call(entry, number)
             if call in found:
                 self.fail(f"call {number} to {call.to} with data 0x{call.data.hex()[:64]} is held twice")
@@ -217,13 +242,13 @@ class _Reader:
             self.fail(f"call {number}: `{what}` is {quoted(value)}, not bytes in hex")
         return data
 
-    def integer(self, document: dict[str, Any], key: str, *, least: int) -> int:
+    def integer(self, document: Mapping[str, Any], key: str, *, least: int) -> int:
         value = document.get(key)
         if type(value) is not int or not least <= value < 1 << 63:
             self.fail(f"{key} is {quoted(value)}, not an integer of at least {least}")
         return value
 
-    def text(self, document: dict[str, Any], key: str, whose: str = "") -> str:
+    def text(self, document: Mapping[str, Any], key: str, whose: str = "") -> str:
         value = document.get(key)
         if not isinstance(value, str) or not _NAME.fullmatch(value):
             self.fail(f"{whose}{key} is {quoted(value)}, not a short plain text")
@@ -234,7 +259,7 @@ class _Reader:
             self.fail(f"{what} is {quoted(value)}, not an address")
         return checksum(value)
 
-    def array(self, document: dict[str, Any], key: str) -> list[Any]:
+    def array(self, document: Mapping[str, Any], key: str) -> list[Any]:
         value = document.get(key)
         if not isinstance(value, list):
             self.fail(f"{key} is {quoted(value)}, not a list")

@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 from defirisk.chain.calls import Block
 from defirisk.chain.jsonrpc import Ask, Reply, Result
 from defirisk.chain.multicall import Header
-from defirisk.chain.symbols import quoted
+from defirisk.chain.redact import described
 from defirisk.errors import BlockUnavailable, MalformedAnswer
 
 _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
@@ -28,7 +28,7 @@ def read_chain_id(reply: Reply, host: str) -> int:
 
     """
     value = reply.value if isinstance(reply, Result) else None
-    chain_id = _quantity(value, "a chain id", host)
+    chain_id = read_quantity(value, "a chain id", host)
     if chain_id == 0:
         _malformed("a chain id", value, host)
     return chain_id
@@ -49,28 +49,30 @@ def read_header(reply: Reply, asked: int | None, host: str) -> Header:
     if not isinstance(value, dict):
         _malformed("a block", value, host)
     block = Block(
-        number=_quantity(value.get("number"), "a block number", host),
-        timestamp=_quantity(value.get("timestamp"), "a block time", host),
-        hash=_hash(value.get("hash"), host),
+        number=read_quantity(value.get("number"), "a block number", host),
+        timestamp=read_quantity(value.get("timestamp"), "a block time", host),
+        hash=read_hash(value.get("hash"), host),
     )
     if asked is not None and block.number != asked:
         raise BlockUnavailable(f"{host} was asked for block {asked} and answered with block {block.number}")
     if block.timestamp == 0 and block.number > 0:
         _malformed("a block time", value.get("timestamp"), host)
-    return Header(block, _hash(value["parentHash"], host) if "parentHash" in value else None)
+    return Header(block, read_hash(value["parentHash"], host) if "parentHash" in value else None)
 
 
-def _quantity(value: Any, what: str, host: str) -> int:
+def read_quantity(value: Any, what: str, host: str) -> int:
+    """Return a JSON-RPC quantity of at most 64 bits; :class:`MalformedAnswer` naming ``what`` if it is none."""
     if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
         _malformed(what, value, host)
     return int(value, 16)
 
 
-def _hash(value: Any, host: str) -> str:
+def read_hash(value: Any, host: str) -> str:
+    """Return a block hash, lower-case; :class:`MalformedAnswer` if it is none."""
     if not isinstance(value, str) or not _HASH.fullmatch(value):
         _malformed("a block hash", value, host)
     return value.lower()
 
 
 def _malformed(what: str, value: Any, host: str) -> NoReturn:
-    raise MalformedAnswer(f"{host} answered {quoted(value)} where {what} belongs")
+    raise MalformedAnswer(f"{host} answered {described(value)} where {what} belongs")

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from defirisk.errors import BlockUnavailable, EndpointRefused, ReadError, StateUnavailable
 
+LOGS: Final = "eth_getLogs"
 ARCHIVE_HINT: Final = "use an endpoint that keeps the state of old blocks (an archive node), or a newer --block"
 
 
@@ -89,12 +90,25 @@ _TRANSIENT: Final = re.compile(
     r"internal (server )?error|temporar|unavailable|upstream|bad gateway|try again|overload|busy|no (healthy )?backend",
     re.IGNORECASE,
 )
+_TOO_MANY_LOGS: Final = re.compile(
+    r"(block|logs?|query|requested) ?ranges?|ranges? (is |of |over |limit|too )|max(imum)? range|limited to"
+    r"|ranges? [\d,]+ (exceeds|is (bigger|larger|greater))|[\d,]+ (blocks? )?range"
+    r"|more than [\d,]+ (results|logs|events)|too many (results|logs|events|blocks)"
+    r"|(results|logs|events|blocks) (exceed|over|limit)|exceeds? max (results|logs)|must be smaller than size"
+    r"|^limit exceeded",
+    re.IGNORECASE,
+)
 _CODE_REVERT: Final = 3
 _CODE_RATE: Final = (-32005, 429, -32029)
 
 
-def kind_of(error: RpcError) -> Kind:
-    """Say what an error object means. A reason string can hold anything, so a plain revert is recognised first."""
+def kind_of(error: RpcError, method: str = "eth_call") -> Kind:
+    """Say what an error object means as the answer to ``method``."""
+    return _kind_of_logs(error) if method == LOGS else _kind_of_call(error)
+
+
+def _kind_of_call(error: RpcError) -> Kind:
+    """A reason string can hold anything, so a plain revert is recognised first."""
     text = f"{error.message} {error.data}" if isinstance(error.data, str) else error.message
     if error.code == _CODE_REVERT or _REVERTED.search(error.message):
         return Kind.REVERT
@@ -110,10 +124,20 @@ def kind_of(error: RpcError) -> Kind:
     return Kind.TRANSIENT if _TRANSIENT.search(error.message) else Kind.REFUSED
 
 
+def _kind_of_logs(error: RpcError) -> Kind:
+    """Logs run no contract, and are refused mostly for their range or their number."""
+    text = f"{error.message} {error.data}" if isinstance(error.data, str | dict) else error.message
+    for pattern, kind in ((_RATE, Kind.RATE), (_LAGGING, Kind.LAGGING), (_TOO_MANY_LOGS, Kind.TOO_BIG)):
+        if pattern.search(text):
+            return kind
+    kind = _kind_of_call(error)
+    return Kind.REFUSED if kind is Kind.REVERT else kind
+
+
 def failure_of(error: RpcError, ask: Ask, host: str) -> ReadError:
     """Return the exception for an error that is no answer."""
     said = f"{host} answered {ask.method} with error {error.code}: {error.message}"
-    kind = kind_of(error)
+    kind = kind_of(error, ask.method)
     if kind in (Kind.STATE, Kind.LAGGING) and ask.method == "eth_getBlockByNumber":
         return BlockUnavailable(said)
     if kind in (Kind.STATE, Kind.LAGGING):

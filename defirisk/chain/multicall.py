@@ -26,17 +26,22 @@ _MAX_DATA: Final = 512 << 10
 
 def chunks(calls: Sequence[Call], limit: int) -> Iterator[Sequence[Call]]:
     """Cut ``calls`` into runs of at most ``limit`` calls and half a MiB, as even as the count allows."""
-    count = -(-len(calls) // limit)
-    size = -(-len(calls) // count) if count else 1
-    start, room = 0, _MAX_DATA
-    for index, call in enumerate(calls):
-        weight = 6 * WORD + len(call.data)
-        if index > start and (index - start >= size or weight > room):
-            yield calls[start:index]
-            start, room = index, _MAX_DATA
-        room -= weight
-    if start < len(calls):
-        yield calls[start:]
+    start = 0
+    while start < len(calls):
+        stop = first_stop(calls, start, len(calls), limit)
+        yield calls[start:stop]
+        start = stop
+
+
+def first_stop(calls: Sequence[Call], start: int, stop: int, limit: int) -> int:
+    """Return where the first run of ``calls[start:stop]`` ends; there must be one."""
+    runs = -(-(stop - start) // limit)
+    end, room = start + -(-(stop - start) // runs), _MAX_DATA
+    for index in range(start, end):
+        room -= 6 * WORD + len(calls[index].data)
+        if room < 0 and index > start:
+            return index
+    return end
 
 
 def encode(calls: Sequence[Call]) -> bytes:

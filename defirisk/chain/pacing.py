@@ -1,4 +1,4 @@
-"""How fast and how much: limits of an endpoint, a request rate, and running requests side by side."""
+"""How fast and how much: limits of an endpoint, what it asks for, and running requests side by side."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ _T = TypeVar("_T")
 class Limits:
     """How hard an endpoint may be asked.
 
-    ``batch_size`` calls in one Multicall3 request; ``timeout`` seconds for one HTTP request; ``rate_limit`` requests
-    a second (an item of a JSON-RPC batch is one), ``None`` for no limit; ``retries`` further attempts after the first;
-    ``concurrency`` HTTP requests in flight; ``max_response`` bytes; ``backoff`` seconds, doubled at every attempt, of
-    which a random share is waited; ``patience`` the longest ``Retry-After`` that is waited out, seconds.
+    Bounds beneath which each endpoint finds its own pace: ``batch_size`` calls in one Multicall3 request;
+    ``rate_limit`` requests a second (an item of a JSON-RPC batch is one), ``None`` for no limit; ``concurrency`` HTTP
+    requests in flight.
+
+    ``timeout`` seconds for one HTTP request; ``retries`` further attempts after the first; ``max_response`` bytes;
+    ``backoff`` seconds, doubled at every attempt, of which a random share is waited; ``patience`` the longest
+    ``Retry-After`` that is waited out, seconds.
     """
 
     batch_size: int = 1500
     timeout: float = 20.0
-    rate_limit: float | None = 50.0
+    rate_limit: float | None = 400.0
     retries: int = 4
-    concurrency: int = 8
+    concurrency: int = 32
     max_response: int = 64 << 20
     backoff: float = 0.25
     patience: float = 60.0
@@ -41,23 +44,6 @@ class LimitSettings(TypedDict, total=False):
     max_response: int
     backoff: float
     patience: float
-
-
-class Pace:
-    """A token bucket: ``rate`` requests a second on average, a second's worth at once."""
-
-    def __init__(self, rate: float | None) -> None:
-        self._rate = rate
-        self._free_at = 0.0
-
-    async def take(self, count: int) -> None:
-        """Wait until ``count`` requests may be sent."""
-        if self._rate is None:
-            return
-        now = asyncio.get_running_loop().time()
-        self._free_at = max(self._free_at, now - 1.0) + count / self._rate
-        if self._free_at > now:
-            await asyncio.sleep(self._free_at - now)
 
 
 async def together(jobs: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:

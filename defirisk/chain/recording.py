@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import tempfile
 import zlib
 from collections.abc import Iterable, Sequence
 from importlib.resources.abc import Traversable
@@ -17,17 +16,24 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from defirisk.chain.calls import Answer, Block, Call, Chain
-from defirisk.chain.fixture import Fixture, FixtureMarket, decode_fixture, encode_fixture
+from defirisk.chain.fixture import Fixture, FixtureMarket, decode_fixture, encoded
+from defirisk.chain.fixture_stream import OtherLayout, read_stream
+from defirisk.chain.store import AnswerStore
 from defirisk.chain.symbols import quoted
 from defirisk.chain.wrapping import Wrapping
 from defirisk.errors import FixtureError, MissingCall, UnwritableOutput
+from defirisk.files import replaced
 from defirisk.model import Warning as Notice
 
 __all__ = ["Fixture", "FixtureMarket", "Recorder", "ReplayChain", "load_fixture", "pack_fixture", "write_fixture"]
 
-MAX_FILE_BYTES: Final = 256 << 20
-MAX_DOCUMENT_BYTES: Final = 512 << 20
+MAX_FILE_BYTES: Final = 2 << 30
+MAX_DOCUMENT_BYTES: Final = 2 << 30
+"""Three times 100,000 wallets; read line by line, they take as much disk and no memory."""
+MAX_WHOLE_BYTES: Final = 128 << 20
+"""In any other layout than our own a document is parsed whole, which takes about eight times its size in memory."""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_PIECES: Final = 1 << 16
 
 
 class ReplayChain:
@@ -70,25 +76,29 @@ class ReplayChain:
 
 
 class Recorder(Wrapping):
-    """A chain that passes everything on and remembers every answer."""
+    """A chain that remembers every answer, and asks the wrapped one only for what it has not yet asked."""
 
     def __init__(self, chain: Chain) -> None:
         super().__init__(chain)
-        self.answers: dict[Call, Answer] = {}
+        self.answers = AnswerStore()
 
     async def calls(self, calls: Sequence[Call]) -> list[Answer]:
-        """Ask the wrapped chain, and remember."""
-        answers = await self._chain.calls(calls)
-        self.answers.update(zip(calls, answers, strict=True))
-        return answers
+        """Answer from what is known, ask the wrapped chain for the rest, and remember."""
+        fresh = [call for call in dict.fromkeys(calls) if call not in self.answers]
+        if fresh:
+            self.answers.put(zip(fresh, await self._chain.calls(fresh), strict=True))
+        return [self.answers[call] for call in calls]
 
     async def verify(self) -> None:
         """Check the wrapped chain."""
         await self._chain.verify()
 
     def fixture(self, *, markets: Iterable[FixtureMarket], wallets: Iterable[str], recorded_by: str) -> Fixture:
-        """Return what was asked so far as a fixture."""
-        return Fixture(self.chain_id, self.block, recorded_by, tuple(markets), tuple(wallets), dict(self.answers))
+        """Return what was asked so far as a fixture; it looks into what this recorder holds."""
+        return Fixture(self.chain_id, self.block, recorded_by, tuple(markets), tuple(wallets), self.answers)
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
 
 
 def write_fixture(path: Path, fixture: Fixture) -> None:
@@ -98,80 +108,118 @@ def write_fixture(path: Path, fixture: Fixture) -> None:
         UnwritableOutput: the path cannot be written.
 
     """
-    document = encode_fixture(fixture)
-    content = pack_fixture(document) if path.name.endswith(".gz") else document
+    write = _write_packed if path.name.endswith(".gz") else _write_plain
     try:
-        _replace(path, content)
+        with replaced(path) as file:
+            write(file, encoded(fixture))
     except OSError as problem:
         raise UnwritableOutput(f"{path} cannot be written: {problem.strerror}") from problem
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside ``path`` and move into its place, so that a full disk leaves the old file."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def pack_fixture(document: bytes) -> bytes:
     """Gzip without time and name: the same bytes for the same document."""
     packed = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as file:
-        file.write(document)
+    _write_packed(packed, [document])
     return packed.getvalue()
+
+
+def _write_packed(file: BinaryIO, pieces: Iterable[bytes]) -> None:
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=file, mtime=0) as packed:
+        _write_plain(cast("BinaryIO", packed), pieces)
+
+
+def _write_plain(file: BinaryIO, pieces: Iterable[bytes]) -> None:
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) > _PIECES:
+            file.write(waiting)
+            waiting.clear()
+    file.write(waiting)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
 
 
 def load_fixture(source: str | Path | Traversable | bytes, name: str | None = None) -> ReplayChain:
     """Load a recording from a path, a packaged resource or bytes; ``name`` stands for it in results and messages.
 
+    One that `defirisk record` wrote is read line by line; once it is large its calls lie in a temporary file.
+
     Raises:
         FixtureError: it cannot be read, is too large, or is not a sound recording.
+        UnwritableOutput: it is large, and the temporary folder has no room for it.
 
     """
     if isinstance(source, bytes):
-        shown, raw = name or "the recording", source
-    else:
-        place = Path(source) if isinstance(source, str) else source
-        shown = name or place.name
-        raw = _read_file(place, shown)
-    return ReplayChain(decode_fixture(_unpack(raw, shown), shown), shown)
-
-
-def _read_file(place: Path | Traversable, name: str) -> bytes:
+        shown = name or "the recording"
+        return ReplayChain(_decoded(io.BytesIO(source), shown), shown)
+    place = Path(source) if isinstance(source, str) else source
+    shown = name or place.name
     try:
         with place.open("rb") as file:
-            return _read_bounded(cast("BinaryIO", file), MAX_FILE_BYTES, name)
+            return ReplayChain(_decoded(_rewindable(cast("BinaryIO", file), shown), shown), shown)
     except OSError as problem:
-        raise FixtureError(f"{name} cannot be read: {problem.strerror or problem}") from problem
+        raise FixtureError(f"{shown} cannot be read: {problem.strerror or problem}") from problem
 
 
-def _unpack(raw: bytes, name: str) -> bytes:
-    """Decompress what starts as gzip does; the name's ending decides nothing."""
-    if not raw.startswith(_GZIP_MAGIC):
-        return raw
+def _rewindable(file: BinaryIO, name: str) -> BinaryIO:
+    """The file if it can be read twice, else (a pipe) its content."""
+    if not file.seekable():
+        return io.BytesIO(_read_bounded(file, MAX_WHOLE_BYTES, name))
+    if file.seek(0, os.SEEK_END) > MAX_FILE_BYTES:
+        raise _too_large(name, MAX_FILE_BYTES)
+    file.seek(0)
+    return file
+
+
+def _decoded(file: BinaryIO, name: str) -> Fixture:
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
-            document = _read_bounded(cast("BinaryIO", file), MAX_DOCUMENT_BYTES, name)
-    except (EOFError, zlib.error, OSError) as problem:
-        raise FixtureError(
-            f"{name} is not sound gzip: {problem}", hint="it may be cut off; record it again"
-        ) from problem
+        return read_stream(_unpacked(file), name, MAX_DOCUMENT_BYTES)
+    except OtherLayout as problem:
+        difference = str(problem)
+    except _NO_GZIP as problem:
+        raise _unsound_gzip(problem, name) from problem
+    try:
+        document = _read_bounded(_unpacked(file), min(MAX_WHOLE_BYTES, MAX_DOCUMENT_BYTES), name, difference)
+    except _NO_GZIP as problem:
+        raise _unsound_gzip(problem, name) from problem
     if document.startswith(_GZIP_MAGIC):
         raise FixtureError(f"{name} is gzipped twice", hint="unzip it once")
-    return document
+    return decode_fixture(document, name)
 
 
-def _read_bounded(file: BinaryIO, limit: int, name: str) -> bytes:
+_NO_GZIP: Final = (EOFError, zlib.error, gzip.BadGzipFile)
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    """The file from its beginning, decompressed if it starts as gzip does; the name's ending decides nothing."""
+    file.seek(0)
+    packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    file.seek(0)
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
+
+
+def _unsound_gzip(problem: Exception, name: str) -> FixtureError:
+    return FixtureError(f"{name} is not sound gzip: {problem}", hint="it may be cut off; record it again")
+
+
+def _read_bounded(file: BinaryIO, limit: int, name: str, difference: str = "") -> bytes:
     content = file.read(limit + 1)
     if len(content) > limit:
-        raise FixtureError(f"{name} is larger than {limit >> 20} MiB: too large to be a recording")
+        raise _too_large(name, limit, difference)
     return content
+
+
+def _too_large(name: str, limit: int, difference: str = "") -> FixtureError:
+    """``difference``: why it was not read line by line, for which there is more room."""
+    allowed = f"{limit >> 20} MiB: too large"
+    if not difference:
+        return FixtureError(f"{name} is larger than {allowed} to be a recording")
+    return FixtureError(
+        f"{name} is larger than {allowed} to be read otherwise than line by line, and {difference}",
+        hint="record it again with `defirisk record`",
+    )
 
 
 def _missing(missing: list[Call], source: str) -> MissingCall:

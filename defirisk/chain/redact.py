@@ -7,10 +7,12 @@ import unicodedata
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+from defirisk.chain.symbols import quoted
 from defirisk.errors import InputError
 
 QUOTED: Final = 200
 _KEY_LENGTH: Final = 8
+_QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"'<>]+")
 
 
@@ -48,6 +50,15 @@ def clean(text: str, url: str) -> str:
     plain = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: 4 * QUOTED])
     line = " ".join(plain.split())
     return line if len(line) <= QUOTED else line[:QUOTED] + "..."
+
+
+def described(value: object) -> str:
+    """Say what an endpoint answered where it should not, without quoting what might be its own URL or key."""
+    if isinstance(value, str) and len(value) >= _KEY_LENGTH and not _QUANTITY.fullmatch(value):
+        return f"a text of {len(value):,} characters"
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value):,}"
+    return quoted(value)
 
 
 def _host_in_text(url: str) -> str:

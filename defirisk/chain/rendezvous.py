@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from defirisk.chain.calls import Answer, Call, Chain
 from defirisk.chain.wrapping import Wrapping
-from defirisk.errors import DefiriskError, MissingCall
+from defirisk.errors import CallRefused, DefiriskError, MissingCall
 
 T = TypeVar("T")
 _Waiting = tuple[list[Call], "asyncio.Future[list[Answer]]"]
@@ -72,8 +72,8 @@ class Rendezvous(Wrapping):
         together = list(dict.fromkeys(call for calls, _ in waiting for call in calls))
         try:
             answers = dict(zip(together, await self._chain.calls(together), strict=True))
-        except MissingCall:
-            await self._travel_apart(waiting)  # offline: it costs nothing, and only who asks too much is refused
+        except (MissingCall, CallRefused):
+            await self._travel_apart(waiting)  # only who asks too much is refused
         except Exception as problem:  # noqa: BLE001 - handed to whoever waits, which raises it
             for _, place in waiting:
                 _fail(place, problem)

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from defirisk.chain.jsonrpc import Ask, Kind, Reply, Result, RpcError, failure_of, kind_of
 from defirisk.chain.jsontext import parse
-from defirisk.chain.pacing import Limits, Pace, retry_after, together
+from defirisk.chain.pacing import Limits, retry_after, together
 from defirisk.chain.redact import clean, host_of
+from defirisk.chain.throttle import Throttle
 from defirisk.errors import EndpointRefused, EndpointUnreachable, MalformedAnswer, ReadError
 
 if TYPE_CHECKING:
     import aiohttp
 
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, *range(500, 600)})
+_TOO_FAST_STATUS: Final = (429, 503)
 _REDIRECTS: Final = range(300, 400)
+_LONGEST_BACKOFF: Final = 10.0
 _SMALL_BATCH: Final = 3  # who refuses this few for their number takes no batches
 _HTTP_OK: Final = 200
 _HTTP_TOO_LARGE: Final = 413
@@ -40,13 +43,18 @@ class TooBig(EndpointRefused):
 
 
 class Transient(Exception):
-    """Worth another attempt; ``error`` is what to raise when there is none left."""
+    """Worth another attempt; ``error`` is what to raise when there is none left.
 
-    def __init__(self, error: ReadError, *, wait: float = 0.0, timed_out: bool = False) -> None:
+    ``wait`` seconds are asked for; ``timed_out`` and ``too_fast`` say that the endpoint should be asked less.
+    """
+
+    def __init__(self, error: ReadError, *, wait: float = 0.0, timed_out: bool = False, too_fast: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
         self.wait = wait
         self.timed_out = timed_out
+        self.too_fast = too_fast
+        self.heard = False
 
 
 class BatchRefused(Exception):
@@ -56,7 +64,8 @@ class BatchRefused(Exception):
 class Endpoint:
     """One URL.
 
-    ``requests`` and ``posts`` count what was sent, retries included; ``batches``: it takes JSON-RPC batches.
+    ``requests``, ``posts``, ``retries``, ``complaints`` and ``seconds`` count as :class:`defirisk.chain.usage.Usage`
+    says; ``batches``: it takes JSON-RPC batches.
     """
 
     def __init__(
@@ -65,23 +74,29 @@ class Endpoint:
         url: str,
         limits: Limits,
         on_batch_refused: Callable[[str, str], None],
+        proxy: str | None = None,
     ) -> None:
         self.host = host_of(url)
         self.requests = 0
         self.posts = 0
+        self.retries = 0
+        self.complaints = 0
+        self.seconds = 0.0
+        self.throttle = Throttle(limits)
         self.batches = True
         self._session = session
         self._url = url
+        self._proxy = proxy
+        self._way = f" (through the proxy {host_of(proxy)})" if proxy else ""
         self._limits = limits
         self._on_batch_refused = on_batch_refused
-        self._pace = Pace(limits.rate_limit)
-        self._slots = asyncio.Semaphore(limits.concurrency)
         self._ids = itertools.count(1)
 
-    async def send(self, asks: Sequence[Ask], *, heavy: bool = False) -> list[Reply]:
+    async def send(self, asks: Sequence[Ask], *, heavy: bool = False, stalls: int = 1) -> list[Reply]:
         """Ask, in order; what fails this time is asked again, alone.
 
-        A time-out is tried once more; ``heavy`` says that it may mean "too much", so that it ends as :class:`TooBig`.
+        A time-out is tried ``stalls`` times more; ``heavy`` says that it may mean "too much", so that it ends as
+        :class:`TooBig`.
 
         Raises:
             TooBig: the whole is refused for its size.
@@ -89,47 +104,58 @@ class Endpoint:
 
         """
         replies: dict[int, Reply] = {}
+        attempts = itertools.count()
 
         async def attempt() -> None:
+            self.retries += next(attempts) > 0
             waiting = [index for index in range(len(asks)) if index not in replies]
             await self._attempt(asks, waiting, replies)
 
         try:
-            await self._retry(attempt)
+            await self._retry(attempt, min(stalls, self._limits.retries))
         except Transient as last:
             if heavy and last.timed_out:
                 raise TooBig(str(last), timed_out=True) from None
             raise last.error from None  # the cause may hold the URL; its text is in the error
         return [replies[index] for index in range(len(asks))]
 
-    async def _retry(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential  # noqa: PLC0415 - late
+    async def _retry(self, attempt: Callable[[], Awaitable[None]], stalls: int) -> None:
+        import tenacity  # noqa: PLC0415 - late
 
-        jitter = wait_random_exponential(multiplier=self._limits.backoff, max=10)
+        jitter = tenacity.wait_random_exponential(multiplier=self._limits.backoff, max=_LONGEST_BACKOFF)
+        steady = tenacity.wait_exponential(multiplier=self._limits.backoff, max=_LONGEST_BACKOFF)
 
         def stop(state: Any) -> bool:
             signal = state.outcome.exception()
-            allowed = min(1, self._limits.retries) if signal.timed_out else self._limits.retries  # a stall is dear
+            allowed = stalls if signal.timed_out else self._limits.retries
             return bool(state.attempt_number > allowed or signal.wait > self._limits.patience)
 
         def wait(state: Any) -> float:
-            return float(max(jitter(state), state.outcome.exception().wait))
+            signal = state.outcome.exception()
+            backoff = (steady(state) + jitter(state)) / 2 if signal.too_fast else jitter(state)
+            return float(max(backoff, signal.wait))
 
-        retrying = AsyncRetrying(stop=stop, wait=wait, retry=retry_if_exception_type(Transient), reraise=True)
+        transient = tenacity.retry_if_exception_type(Transient)
+        retrying = tenacity.AsyncRetrying(stop=stop, wait=wait, retry=transient, reraise=True)
         await retrying(attempt)
 
     async def _attempt(self, asks: Sequence[Ask], waiting: Sequence[int], replies: dict[int, Reply]) -> None:
-        outcomes = await self._ask([asks[index] for index in waiting])
+        began = asyncio.get_running_loop().time()
+        try:
+            outcomes = await self._ask([asks[index] for index in waiting])
+        except Transient as signal:
+            raise self._eased(signal, began) from None
         again: Transient | None = None
         for index, outcome in zip(waiting, outcomes, strict=True):
-            if isinstance(outcome, RpcError) and kind_of(outcome) in _RETRIED:
-                again = Transient(failure_of(outcome, asks[index], self.host))
+            kind = kind_of(outcome, asks[index].method) if isinstance(outcome, RpcError) else None
+            if isinstance(outcome, RpcError) and kind in _RETRIED:
+                again = Transient(failure_of(outcome, asks[index], self.host), too_fast=kind is Kind.RATE)
             elif isinstance(outcome, Transient):
                 again = outcome
             else:
                 replies[index] = outcome
         if again is not None:
-            raise again
+            raise self._eased(again, began)
 
     async def _ask(self, asks: Sequence[Ask]) -> list[Reply | Transient]:
         """Ask as one batch where that is taken, else one by one at once."""
@@ -172,9 +198,9 @@ class Endpoint:
         reply = self._reply(answer)
         if isinstance(reply, Result):
             return BatchRefused("it answered a batch with a single answer")
-        kind = kind_of(reply)
+        kind = kind_of(reply, asks[0].method)
         if kind in _RETRIED:
-            return Transient(failure_of(reply, asks[0], self.host))
+            return Transient(failure_of(reply, asks[0], self.host), too_fast=kind is Kind.RATE)
         large = kind is Kind.TOO_BIG and len(asks) > _SMALL_BATCH
         return TooBig(reply.message) if large else BatchRefused(reply.message)
 
@@ -195,19 +221,33 @@ class Endpoint:
         """Send one HTTP request and return the parsed body, or raise what its failure means."""
         import aiohttp  # noqa: PLC0415 - late: 0.2 s
 
-        await self._pace.take(count)
-        async with self._slots:
+        async with self.throttle.slot(count) as sent_at:
             self.requests += count
             self.posts += 1
             try:
-                async with self._session.post(self._url, json=payload, allow_redirects=False) as response:
+                sending = self._session.post(self._url, json=payload, allow_redirects=False, proxy=self._proxy)
+                async with sending as response:
                     body = await self._body(response)
-                    return self._judge(response, body)
+                    answer = self._judge(response, body)
             except TimeoutError:
                 error = EndpointUnreachable(f"{self.host} did not answer within {self._limits.timeout:g} s")
-                raise Transient(error, timed_out=True) from None
+                raise self._eased(Transient(error, timed_out=True), sent_at) from None
             except aiohttp.ClientError as problem:
-                raise Transient(EndpointUnreachable(f"{self.host}: {_cause(problem)}")) from None
+                raise Transient(EndpointUnreachable(f"{self.host}{self._way}: {_cause(problem)}")) from None
+            except Transient as signal:
+                raise self._eased(signal, sent_at) from None
+            finally:
+                self.seconds += asyncio.get_running_loop().time() - sent_at
+            self.throttle.went_well(count)
+            return answer
+
+    def _eased(self, signal: Transient, sent_at: float) -> Transient:
+        """Ask less of the endpoint from now on, if that is what a signal means; once for each."""
+        if not signal.heard and (signal.timed_out or signal.too_fast or signal.wait):
+            signal.heard = True
+            self.complaints += 1
+            self.throttle.ease(sent_at, signal.wait)
+        return signal
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
@@ -238,7 +278,8 @@ class Endpoint:
         if status == _HTTP_TOO_LARGE:
             return TooBig(said)
         if status in _TRANSIENT_STATUS:
-            return Transient(EndpointRefused(said), wait=retry_after(response.headers.get("Retry-After")))
+            rest = retry_after(response.headers.get("Retry-After"))
+            return Transient(EndpointRefused(said), wait=rest, too_fast=status in _TOO_FAST_STATUS)
         if status in _REDIRECTS:
             return EndpointRefused(
                 f"{self.host} redirects elsewhere (HTTP {status})", hint="redirects are not followed"

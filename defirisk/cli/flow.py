@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from defirisk.cli.gate_asked import policy_path, reports_without_policy
+from defirisk.cli.gate_reports import write_formats
 from defirisk.cli.output import check_writable, print_out, say, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
+from defirisk.cli.what_if import what_if_of
 from defirisk.errors import BadMove
 from defirisk.judging import Terms
 from defirisk.report.check import Check, CheckSet
@@ -22,7 +26,20 @@ Asked = Mapping[str, Any]
 
 
 def check_and_deliver(addresses: Sequence[str], asked: Asked, *, format_: str, output: Path | None, quiet: bool) -> int:
-    """``defirisk check``."""
+    """``defirisk check``: of addresses, or of a policy file's wallets."""
+    policy = policy_path(addresses, asked)
+    if policy is not None:
+        from defirisk.cli.gate import run_gate  # noqa: PLC0415 - only with a policy
+
+        return run_gate(policy, addresses, asked, where_of(asked), format_=format_, output=output, quiet=quiet)
+    reports = reports_without_policy(asked)
+    found = _checked(addresses, asked, output=output, quiet=quiet)
+    written = write_formats(found, reports)
+    code = conclude(found, format_, output)
+    return code if written else BadMove.exit_code
+
+
+def _checked(addresses: Sequence[str], asked: Asked, *, output: Path | None, quiet: bool) -> Check | CheckSet:
     from defirisk.run import check_many, check_one  # noqa: PLC0415 - after the options are known to be sound
 
     if output is not None:
@@ -35,7 +52,7 @@ def check_and_deliver(addresses: Sequence[str], asked: Asked, *, format_: str, o
             found = asyncio.run(check_many(addresses, where, terms, strict=asked["strict"], progress=hook))
         else:
             found = asyncio.run(check_one(addresses, where, terms, strict=asked["strict"], progress=hook))
-    return conclude(found, format_, output)
+    return found
 
 
 def demo_and_deliver(asked: Asked, *, format_: str, output: Path | None, quiet: bool) -> int:
@@ -49,23 +66,6 @@ def demo_and_deliver(asked: Asked, *, format_: str, output: Path | None, quiet: 
     with progress(quiet=quiet) as hook:
         found = asyncio.run(check_one((), where, terms, labels=labels(), progress=hook))
     return conclude(found, format_, output)
-
-
-def record_to(output: Path, addresses: Sequence[str], asked: Asked, *, quiet: bool) -> int:
-    """``defirisk record``."""
-    from defirisk.chain.recording import write_fixture  # noqa: PLC0415 - after the options are known to be sound
-    from defirisk.run import record  # noqa: PLC0415 - after the options are known to be sound
-
-    check_writable(output)
-    with progress(quiet=quiet) as hook:
-        if hook:
-            hook("recording", 0, 0)
-        fixture = asyncio.run(record(addresses, where_of(asked), strict=asked["strict"]))
-    write_fixture(output, fixture)
-    if not quiet:
-        wallets, markets = len(fixture.wallets), len(fixture.markets)
-        say(f"recorded {wallets} wallet(s) in {markets} market(s) at block {fixture.block.number} to {output}")
-    return 0
 
 
 def list_markets(chains: Sequence[str], *, format_: str, output: Path | None) -> int:
@@ -85,6 +85,11 @@ def list_markets(chains: Sequence[str], *, format_: str, output: Path | None) ->
 
 
 def terms_of(asked: Asked) -> Terms:
+    """How to judge, and what if."""
+    return replace(plain_terms_of(asked), what_if=what_if_of(asked))
+
+
+def plain_terms_of(asked: Asked) -> Terms:
     """How to judge; falls of 10 to 50 % where no scenario was asked for."""
     from defirisk.api import DEFAULT_DROPS  # noqa: PLC0415 - shared with the API
 

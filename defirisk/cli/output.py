@@ -6,14 +6,11 @@ import contextlib
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from defirisk.errors import UnwritableOutput
-
-_MODE: Final = 0o666
+from defirisk.files import replaced
 
 
 def say(message: str) -> None:
@@ -24,6 +21,15 @@ def say(message: str) -> None:
     line = message.encode(encoding, "backslashreplace").decode(encoding)
     with contextlib.suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is where messages leave
+
+
+def say_error(code: str, text: str, hint: str | None) -> None:
+    """``error[code]: text`` and the hint on stderr, harmless for a terminal and a CI system."""
+    from defirisk.report.sanitize import clean  # noqa: PLC0415 - only when there is something to say
+
+    say(f"error[{code}]: {clean(text)}")
+    if hint:
+        say(f"hint: {clean(hint)}")
 
 
 def print_out(text: str) -> None:
@@ -84,32 +90,7 @@ def write_whole(path: Path, text: str) -> None:
         UnwritableOutput: it cannot be written.
     """
     try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")
-        else:
-            _replace(path.resolve(), text)
+        with replaced(path) as file:
+            file.write(text.encode())
     except OSError as problem:
         raise UnwritableOutput(f"{path} cannot be written: {problem.strerror}") from problem
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(_mode_of(path))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _mode_of(path: Path) -> int:
-    """The mode of the file that is replaced, or that of any new file here."""
-    if path.exists():
-        return path.stat().st_mode & 0o7777
-    mask = os.umask(0)
-    os.umask(mask)
-    return _MODE & ~mask

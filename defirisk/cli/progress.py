@@ -9,7 +9,7 @@ from threading import Lock, Timer
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, Task, TaskID
 
     from defirisk.run import ProgressHook
 
@@ -19,7 +19,8 @@ PATIENCE: Final = 1.0
 class Bar:
     """Shows itself ``PATIENCE`` seconds after it was made, however long the work is silent; erased at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rate: bool = False) -> None:
+        self._rate = rate
         self._lock = Lock()
         self._stage, self._done, self._total = "", 0, 0
         self._shown: tuple[Progress, TaskID] | None = None
@@ -44,7 +45,8 @@ class Bar:
         from rich.console import Console  # noqa: PLC0415 - only when it is shown
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - as above
 
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+        columns = [TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()]
+        columns += _rate_columns() if self._rate else []
         with self._lock:
             if self._timer.finished.is_set():
                 return
@@ -59,13 +61,25 @@ class Bar:
             progress.update(task, description=self._stage, completed=self._done, total=self._total or None)
 
 
+def _rate_columns() -> list[ProgressColumn]:
+    """How many are done, how many a second, how long it will take."""
+    from rich.progress import ProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - only when it is shown
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+    return [TextColumn("{task.completed:,.0f}", markup=False), Rate(), TimeRemainingColumn(elapsed_when_finished=True)]
+
+
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[ProgressHook | None]:
-    """A hook for the api; ``None`` where nobody would see it."""
+def progress(*, quiet: bool, rate: bool = False) -> Iterator[ProgressHook | None]:
+    """A hook for the api; ``None`` where nobody would see it. With ``rate`` it tells how fast and how long yet."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    bar = Bar()
+    bar = Bar(rate=rate)
     try:
         yield bar
     finally:

@@ -10,28 +10,60 @@ from defirisk.cli.options import market_option, source_options, verbose_option
 
 
 @click.command()
-@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@click.argument("addresses", nargs=-1, metavar="ADDRESS...")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    required=True,
-    help="Where to write the recording; gzipped if the name ends in .gz.",
+    help="Where to write the recording; gzipped if the name ends in .gz. With --refresh: the same file.",
+)
+@click.option(
+    "--refresh",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Record the wallets and markets of this recording again, and print what changed.",
+)
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Record the wallets and markets of this policy file. Default without ADDRESS: the one that `check` finds.",
 )
 @source_options
 @market_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr; errors are still said.")
 @verbose_option
-def command(addresses: tuple[str, ...], output: Path, quiet: bool, **asked: object) -> int:
+def command(
+    addresses: tuple[str, ...],
+    output: Path | None,
+    refresh: Path | None,
+    policy: Path | None,
+    quiet: bool,
+    **asked: object,
+) -> int:
     """Record what `check` reads, for offline replay.
 
     Replay it with `check --fixture FILE`. The same chain state gives the same bytes. No endpoint and no key is stored.
+    Without ADDRESS: the wallets and markets of the policy file, into the recording that it names.
 
     \b
-    Example:
+    Examples:
       defirisk record 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed -o wallet.json.gz
-    """  # noqa: D301 - click reads the backspace
-    from defirisk.cli.flow import record_to  # noqa: PLC0415 - nothing heavy for --help
+      defirisk record --refresh wallet.json.gz
 
+    Exit codes: 0 done; 2 wrong usage or input; 3 the chain could not be read in full: nothing is written.
+    """  # noqa: D301 - click reads the backspace
+    from defirisk.cli.recording import record_policy, record_to, refresh_to  # noqa: PLC0415 - nothing heavy for --help
+
+    if refresh is not None:
+        if addresses or policy or asked["markets"]:
+            raise click.UsageError("--refresh records the wallets and markets of its recording: name no others.")
+        return refresh_to(refresh, output or refresh, asked, quiet=quiet)
+    if not addresses:
+        return record_policy(policy, output, asked, quiet=quiet)
+    if policy is not None:
+        raise click.UsageError("Give either ADDRESS... or --policy FILE.")
+    if output is None:
+        raise click.UsageError("Where to write the recording was not given: --output FILE.")
     return record_to(output, addresses, asked, quiet=quiet)

@@ -7,15 +7,18 @@ not hash prices or amounts, convert them with ``int()``, or catch the ``Undecide
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, StrEnum
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from defirisk.model import Amount, Borne, Limits, Position, Seized, Standing, Token
+from defirisk.model import Warning as Notice
 
 if TYPE_CHECKING:
     from defirisk.chain.calls import Call, Chain
+    from defirisk.protocols.fast import FastRules
 
 S = TypeVar("S", bound="State")
 
@@ -40,7 +43,7 @@ class State(Protocol):
 
 
 class Refused(Exception):
-    """The rules refuse a liquidation; ``reason`` is the contract's own error name or code where it has one."""
+    """The rules refuse a liquidation or an act; ``reason`` is the contract's own error where it has one."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -117,6 +120,118 @@ class Tail:
     gained: Drift
 
 
+# --- what if (optional) -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An asset that a what-if may name: ``token``, ``key`` the address by which its market knows it (a cToken's where
+    there is one), and what else it is called there.
+    """
+
+    token: Token
+    key: str
+    aliases: tuple[str, ...] = ()
+
+
+class ActKind(StrEnum):
+    """What an owner may do to a position."""
+
+    DEPOSIT = "deposit"
+    WITHDRAW = "withdraw"
+    BORROW = "borrow"
+    REPAY = "repay"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act of the owner. ``amount`` token base units, ``None`` for all that there is (withdraw and repay)."""
+
+    kind: ActKind
+    asset: Named
+    amount: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One parameter as governance would set it: of an ``asset``, of the eMode category ``emode``, or of the market.
+
+    ``text`` is the value as the user wrote it.
+    """
+
+    name: str
+    text: str
+    asset: Named | None = None
+    emode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """A position after a setting, the same state where it does not feel it.
+
+    ``was`` and ``now`` are the parameter's value for people, ``was`` ``None`` where it is a list or was not read.
+    ``warnings`` say what governance's own contract would refuse of it.
+    """
+
+    position: Position
+    was: str | None
+    now: str
+    warnings: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """A position after an act: ``amount`` moved, token base units; ``warnings`` say what could not be looked at."""
+
+    position: Position
+    amount: int
+    warnings: tuple[Notice, ...] = ()
+
+
+class Changes(Protocol):
+    """What a family knows of changes to a position and to its market's parameters: pure, exact, as its contracts do it.
+
+    Rules that have one carry it as ``changes``; those that do not cannot be asked what if.
+    """
+
+    asset_parameters: tuple[str, ...]
+    market_parameters: tuple[str, ...]
+    emode_parameters: tuple[str, ...]
+
+    def assets(self, position: Position) -> Sequence[Named]:
+        """All that can be named in this position's market, held or not."""
+        ...
+
+    def set(self, position: Position, setting: Setting) -> Altered:
+        """The same position under another parameter.
+
+        Raises:
+            BadParameter: the protocol has no such parameter, or cannot keep that value.
+        """
+        ...
+
+    def act(self, position: Position, act: Act) -> Acted:
+        """The position after its owner's transaction, every market accrued to the block.
+
+        Raises:
+            Refused: the contract would revert; the reason is its own error.
+        """
+        ...
+
+    def hull(self, near: Any, far: Any) -> Any:
+        """A state that holds two states of the same shape, and all between them, as intervals.
+
+        Raises:
+            Undecided: they have not the same shape.
+        """
+        ...
+
+
+def changes_of(rules: Rules[Any]) -> Changes | None:
+    """What a family's rules know of changes; ``None`` where they know nothing."""
+    return getattr(rules, "changes", None)
+
+
 class Rules(Protocol[S]):
     """The arithmetic of one protocol revision: pure, integers only, equal to the contract to the last digit."""
 
@@ -187,14 +302,34 @@ class MarketReading:
     assets: tuple[Token, ...] = ()
 
 
+class Scope(Enum):
+    """How much of a wallet is read.
+
+    ``LISTED`` asks for what a what-if needs besides: each position's ``listing`` holds all that its market lists, caps
+    and cash; what a recording lacks of that is unknown there, and no error of the wallets.
+    ``USED`` leaves a reader free to ask only for what is owed and what secures it: whatever the exact engine computes
+    for that must be the same as in ``ALL``. A reader that ignores the scope is right, only slower; the caller drops a
+    position without debt and counted collateral.
+    """
+
+    ALL = "everything held or owed, also supplies that do not count"
+    LISTED = "everything held or owed, and all that the market lists beside it"
+    USED = "what is owed, and what counts as collateral"
+
+
 class Reader(Protocol):
-    """Chain to positions: calls and decoding, nothing else."""
+    """Chain to positions: calls and decoding, nothing else.
+
+    A reader written before there were scopes has no such parameter; it is called without and reads everything.
+    """
 
     def early_calls(self, deployment: Deployment) -> Sequence[Call]:
         """The first calls of :meth:`read`, so that a client can send them together with its opening."""
         ...
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) in one market at the chain's pinned block.
 
         Raises:
@@ -205,10 +340,47 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class DebtEvent:
+    """An event that tells who owes: ``signature`` canonical, of static types only; ``owner`` the debtor's parameter.
+
+    ``layouts`` are the parameters that are indexed, one tuple for each way in which the contracts declare it, told
+    apart by their number. ``certain`` is whether its owner borrowed; else the owner may have, and is a candidate.
+    """
+
+    signature: str
+    owner: int
+    layouts: tuple[tuple[int, ...], ...]
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Emitter:
+    """A contract (lower-case ``address``) and the events of its own that tell of debts."""
+
+    address: str
+    events: tuple[DebtEvent, ...]
+
+
+class DebtEvents(Protocol):
+    """Where a market's debts are told of, for ``defirisk borrowers``."""
+
+    async def emitters(self, chain: Chain, deployment: Deployment) -> Sequence[Emitter]:
+        """Return the contracts whose events name everyone who ever borrowed, as of the chain's pinned block.
+
+        Raises:
+            ReadError: the market could not be read.
+            NotAMarket: the entry is not what it is said to be.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class RuleFamily:
     """A rule family as the entry point gives it: name (``aave-v3``), reader, deployments and ABI fragments.
 
-    ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``.
+    ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``. ``fast`` loads its
+    float rules for whole populations; its :class:`Rules` name the same loader in an attribute ``fast``. ``None`` leaves
+    everything to the exact rules. ``debt_events`` tells who borrowed, ``None`` where that cannot be told from events.
     """
 
     name: str
@@ -216,3 +388,5 @@ class RuleFamily:
     deployments: Traversable
     abis: Traversable | None = None
     rules: tuple[str, ...] = ()
+    fast: Callable[[], FastRules] | None = None
+    debt_events: DebtEvents | None = None

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from defirisk.errors import BadMove
+from defirisk.errors import BadMove, ChangeRefused
 from defirisk.model import Failure, Position, PositionStatus
 from defirisk.model import Warning as Notice
 from defirisk.report.figures import age as shown
 
 if TYPE_CHECKING:
+    from defirisk.policy.findings import PolicyResult
     from defirisk.risk.engine import PositionAnalysis
 
+DETAILED: Final = 10
+"""Under a policy no more accounts than these are shown in detail: a log is read by people."""
 STALE_BLOCK: Final = 60
 """A block older than this is warned of (seconds)."""
 
@@ -56,7 +59,7 @@ class Check:
 
     ``source`` is a host or a recording's name. ``chain`` is the chain's name, ``None`` where the registry has none.
     ``read_at`` is the clock when a live chain was read (seconds), ``None`` for a recording: age means nothing there.
-    ``markets`` are the names of the markets that were asked.
+    ``markets`` are the names of the markets that were asked. ``policy`` is what became of a policy, ``None`` without.
     """
 
     chain_id: int
@@ -68,6 +71,7 @@ class Check:
     chain: str | None = None
     read_at: int | None = None
     markets: tuple[str, ...] = ()
+    policy: PolicyResult | None = None
 
     @property
     def block_age(self) -> int | None:
@@ -81,9 +85,18 @@ class Check:
         return accounts_read and not any(differs(p.position) for a in self.accounts for p in a.positions)
 
     @property
+    def accounts_of_interest(self) -> tuple[Account, ...]:
+        """The accounts to be shown in detail: all of them, or under a policy the first that are not in order."""
+        if self.policy is None:
+            return self.accounts
+        wanted = self.policy.wallets_of_interest
+        return tuple(account for account in self.accounts if account.address in wanted)[:DETAILED]
+
+    @property
     def refused(self) -> tuple[Notice, ...]:
-        """The scenarios that some position could not take: wrong input, each said once."""
-        return tuple(dict.fromkeys(w for w in self._position_warnings() if w.code == BadMove.code))
+        """The scenarios and what-ifs that some position could not take: wrong input, each said once."""
+        wrong = (BadMove.code, ChangeRefused.code)
+        return tuple(dict.fromkeys(w for w in self._position_warnings() if w.code in wrong))
 
     def _position_warnings(self) -> Iterator[Notice]:
         for account in self.accounts:

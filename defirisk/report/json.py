@@ -31,6 +31,7 @@ from defirisk.model import (
 )
 from defirisk.model import Warning as Notice
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet, position_warnings
+from defirisk.report.json_what_if import what_if_json
 from defirisk.report.legs import family_of, unpriced_message
 from defirisk.report.limits import limits_json
 from defirisk.report.sanitize import SYMBOL_LENGTH, clean, short_address, symbol
@@ -70,15 +71,21 @@ def check_set(checks: CheckSet) -> Json:
 
 def check(one: Check) -> Json:
     """``defirisk/check/1``."""
-    return {
+    shown = {
         "schema": CHECK,
         "chain_id": one.chain_id,
         "block": one.block,
         "timestamp": one.timestamp,
         "source": clean(one.source),
+        "markets": [clean(name) for name in one.markets],
         "warnings": _warnings(one.all_warnings()),
         "accounts": [_account(account) for account in one.accounts],
     }
+    if one.policy is None:
+        return shown
+    from defirisk.report.policy.json import policy  # noqa: PLC0415 - only where there is one
+
+    return {**shown, "policy": policy(one.policy)}
 
 
 def _account(account: Account) -> Json:
@@ -117,16 +124,35 @@ def _account_error(account: Account) -> Json | None:
 
 def _position(analysis: PositionAnalysis) -> Json:
     position, standing = analysis.position, analysis.standing
-    return {
+    shown = {
         **_identity(position),
         **_health(position, standing),
         "totals": _totals(standing, position.market.unit) if standing and not position.unpriced else None,
         "collateral": [_collateral(leg, analysis) for leg in standing.collateral] if standing else [],
         "debt": [_debt(leg, analysis) for leg in standing.debt] if standing else [],
         "limits": [limits_json(one) for one in analysis.limits],
+        **_judgement(analysis),
+    }
+    return shown if analysis.what_if is None else {**shown, "what_if": what_if_json(analysis.what_if, _before)}
+
+
+def _judgement(analysis: PositionAnalysis) -> Json:
+    return {
         "thresholds": [_threshold(t) for t in analysis.thresholds],
         "verdict": {"code": analysis.verdict.code, "text": clean(analysis.verdict.text, VERDICT_LENGTH)},
         "scenarios": [_outcome(outcome) for outcome in analysis.outcomes],
+    }
+
+
+def _before(analysis: PositionAnalysis) -> Json:
+    """The figures of a position as it stands, beside those of the changed one."""
+    position, standing = analysis.position, analysis.standing
+    return {
+        **_health(position, standing),
+        "totals": _totals(standing, position.market.unit) if standing and not position.unpriced else None,
+        "collateral": [_collateral(leg, analysis) for leg in standing.collateral] if standing else [],
+        "debt": [_debt(leg, analysis) for leg in standing.debt] if standing else [],
+        **_judgement(analysis),
     }
 
 

@@ -10,6 +10,7 @@ from defirisk.report.check import Account, AccountStatus, Check, CheckSet, posit
 from defirisk.report.figures import age, health, moment, money, number, ratio
 from defirisk.report.legs import family_of, legs_of, names_of, price_text, unpriced_message
 from defirisk.report.sanitize import markdown as escaped
+from defirisk.report.table.comparison import BEFORE_AND_AFTER, WAYS, before_and_after, sentence, way_cells, way_notes
 from defirisk.report.table.position import beside
 from defirisk.report.table.scenarios import ENDINGS, lost_or_gained, repaid
 from defirisk.report.table.thresholds import at, move_name
@@ -35,6 +36,10 @@ def _lines(checks: Check | CheckSet) -> Iterator[str]:
 
 
 def _check(check: Check) -> Iterator[str]:
+    if check.policy is not None:
+        from defirisk.report.policy.markdown import text as policy_text  # noqa: PLC0415 - only where there is one
+
+        yield policy_text(check.policy, check)
     chain = f"{check.chain} (chain {check.chain_id})" if check.chain else f"chain {check.chain_id}"
     read = "recorded block" if check.block_age is None else "block"
     old = f", {age(check.block_age)} old" if check.block_age is not None and check.block_age >= 0 else ""
@@ -43,7 +48,7 @@ def _check(check: Check) -> Iterator[str]:
     yield f"Read from {escaped(check.source)}."
     for warning in check.all_warnings():
         yield f"**Warning:** {escaped(warning.text)}"
-    for account in check.accounts:
+    for account in check.accounts_of_interest:
         yield ""
         yield from _account(account)
 
@@ -65,6 +70,8 @@ def _account(account: Account) -> Iterator[str]:
 def _position(analysis: PositionAnalysis) -> Iterator[str]:
     position, standing = analysis.position, analysis.standing
     title = f"**{escaped(position.market.name)}** (rules {escaped(position.market.rules)}): "
+    if analysis.what_if is not None and analysis.what_if.changes:
+        yield f"**{escaped(sentence(analysis.what_if))}**\n"
     if position.status is PositionStatus.UNPRICED:
         yield f"{title}**not judged**, {escaped(unpriced_message(position))}"
     else:
@@ -73,9 +80,23 @@ def _position(analysis: PositionAnalysis) -> Iterator[str]:
         yield f"\n**Warning:** {escaped(warning.text)}"
     if position.status is PositionStatus.OK and standing:
         yield f"\nHealth factor **{health(standing.health_factor)}**. {beside(position)}"
+    yield from _what_if(analysis)
     yield from _legs(analysis)
     yield from _thresholds(analysis)
     yield from _outcomes(analysis)
+
+
+def _what_if(analysis: PositionAnalysis) -> Iterator[str]:
+    comparison = analysis.what_if
+    if comparison is None:
+        return
+    if comparison.before is not None:
+        yield from table(BEFORE_AND_AFTER, list(before_and_after(analysis, comparison.before)))
+        yield f"\nAs it stands: {escaped(comparison.before.verdict.text)}"
+    if comparison.ways:
+        yield from table(WAYS, [way_cells(way) for way in comparison.ways], left=2)
+    for note in way_notes(comparison):
+        yield f"\n{escaped(note)}"
 
 
 def _legs(analysis: PositionAnalysis) -> Iterator[str]:
@@ -95,7 +116,7 @@ def _legs(analysis: PositionAnalysis) -> Iterator[str]:
         )
         for leg in legs_of(analysis)
     ]
-    yield from _table(("", "Asset", "Family", "Amount", "Price", "Value", "Liquidation threshold"), rows, left=3)
+    yield from table(("", "Asset", "Family", "Amount", "Price", "Value", "Liquidation threshold"), rows, left=3)
 
 
 def _side(leg: Collateral | Debt) -> str:
@@ -112,7 +133,7 @@ def _thresholds(analysis: PositionAnalysis) -> Iterator[str]:
         if t.liquidation is not None
     ]
     if rows:
-        yield from _table(("If this alone moves", "Liquidated at", "Bad debt at"), rows)
+        yield from table(("If this alone moves", "Liquidated at", "Bad debt at"), rows)
 
 
 def _outcomes(analysis: PositionAnalysis) -> Iterator[str]:
@@ -129,10 +150,11 @@ def _outcomes(analysis: PositionAnalysis) -> Iterator[str]:
         for outcome in analysis.outcomes
     ]
     if rows:
-        yield from _table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses or gains", "Bad debt"), rows)
+        yield from table(("Scenario", "Health", "Liquidated", "Repaid", "Owner loses or gains", "Bad debt"), rows)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[str]:
+    """A table; the first ``left`` columns to the left, figures to the right."""
     yield ""
     yield f"| {' | '.join(headings)} |"
     yield f"|{'|'.join(' --- ' if index < left else ' ---: ' for index in range(len(headings)))}|"

@@ -22,6 +22,8 @@ _BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _ESCAPE: Final = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]|\x9b[0-?]*[ -/]*[@-~]"
 )
+_COMMAND: Final = re.compile(r":(?=:)|#(?=#\[)")
+"""Where ``::command::`` and ``##[command]`` begin, which GitHub and Azure obey at the start of, or in, a log line."""
 _FORMULA: Final = ("=", "+", "-", "@")
 _NUMBER: Final = re.compile(r"[+-]?[0-9][0-9.,]*%?")
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]|~$!:]|^[+-]|(?<=www)\.)")
@@ -30,11 +32,19 @@ _MARKS_IN_A_ROW: Final = 2
 
 
 def clean(text: str, limit: int = TEXT_LENGTH) -> str:
-    """``text`` on one line without escapes, control, bidirectional or invisible characters, at most ``limit`` long."""
-    visible = _ESCAPE.sub("", text[:_READ_AT_MOST])
-    kept = _without_stacked_marks("".join(c if _is_shown(c) else " " if c.isspace() else "" for c in visible))
-    line = " ".join(kept.split())
+    """``text`` on one line without escapes, control, bidirectional or invisible characters, at most ``limit`` long.
+
+    No CI system takes it for a command.
+    """
+    read = text[:_READ_AT_MOST]
+    kept = read if read.isascii() and read.isprintable() else _visible(read)
+    line = " ".join(_COMMAND.sub(r"\g<0> ", kept).split())
     return line if len(line) <= limit else line[: limit - len(ELLIPSIS)] + ELLIPSIS
+
+
+def _visible(text: str) -> str:
+    visible = _ESCAPE.sub("", text)
+    return _without_stacked_marks("".join(c if _is_shown(c) else " " if c.isspace() else "" for c in visible))
 
 
 def symbol(token: Token) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from defirisk.errors import UnknownLiquidator
 from defirisk.model import Limits, Outcome, Position, Scenario, Standing, Threshold, Verdict
@@ -19,6 +19,9 @@ from defirisk.risk.scenarios import moved_prices
 from defirisk.risk.thresholds import searching, thresholds_of
 from defirisk.risk.verdict import unpriced_verdict, verdict_of
 
+if TYPE_CHECKING:
+    from defirisk.whatif.outcome import Comparison
+
 TODAY: Final = "today"
 
 
@@ -29,7 +32,7 @@ class PositionAnalysis:
     ``standing`` is ``None`` where it is unpriced, and then there are no thresholds and no outcomes. ``families`` are
     by price slot. ``thresholds`` are empty where they were not asked for. ``outcomes`` are in the scenarios' order.
     ``limits`` are what the market still takes. ``position`` carries what the analysis has to warn of beside what the
-    reader had.
+    reader had. ``what_if`` is what was changed and asked of it beside, ``None`` where nothing was.
     """
 
     position: Position
@@ -39,6 +42,7 @@ class PositionAnalysis:
     verdict: Verdict
     outcomes: tuple[Outcome, ...]
     limits: tuple[Limits, ...] = ()
+    what_if: Comparison | None = None
 
 
 def analyse(

@@ -47,6 +47,8 @@ def outcome_of(
         borne_by=rules.borne_by(done.state, [Amount(debt.token, debt.amount) for debt in bad_debt]) if bad_debt else (),
         liquidator=liquidator,
         search=done.search,
+        prices=prices.oracle,
+        market_prices=prices.market,
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from defirisk.fixedpoint import WAD, div_down, div_up
 from defirisk.model import Direction, Position, Standing, Threshold
@@ -68,6 +68,26 @@ def thresholds_of(
     return tuple(search.along(axis, direction) for axis in axes for direction in Direction)
 
 
+class Nearest(NamedTuple):
+    """The single asset whose own move liquidates soonest: ``move`` wad, signed; ``price`` oracle units, ``None`` where
+    the move is of no single price; ``proved`` as in :class:`Threshold`.
+    """
+
+    axis: Axis
+    move: int
+    price: int | None
+    proved: bool
+
+
+def nearest_liquidation(position: Position, axes: Sequence[Axis], *, today: Standing) -> Nearest | None:
+    """The nearest liquidation along any of these axes, by the size of the move, a fall before a rise as large.
+
+    The same as the nearest of :func:`thresholds_of`, without looking for bad debt or for what is farther away.
+    ``None`` where no move liquidates. ``today`` must not be liquidatable.
+    """
+    return _Search(position, today, "largest").nearest_liquidation(axes)
+
+
 def searching(liquidator: str) -> str:
     """The order by which bad debt is sought: ``worst-case`` has no order that could be proved on a whole stretch."""
     return "largest" if liquidator == "worst-case" else liquidator
@@ -107,13 +127,43 @@ class _Search:
             proved=liquidation.proved and bad_debt.proved,
         )
 
+    def nearest_liquidation(self, axes: Sequence[Axis]) -> Nearest | None:
+        """Road by road, the one that may be the nearest first, until no other can be nearer than what was found."""
+        roads = [(axis, road(self._prices, axis, direction)) for axis in axes for direction in Direction]
+        safe = ((order, way, self._safe_until(way)) for order, (_, way) in enumerate(roads))
+        possible = [(abs(way.move(near)), order) for order, way, near in safe if near is not None]
+        best: tuple[int, int] | None = None
+        found: Nearest | None = None
+        for nearest_possible, order in sorted(possible):
+            if best is not None and nearest_possible > best[0]:
+                break
+            axis, way = roads[order]
+            at = self._liquidated_at(way)
+            if at.distance is not None and (best is None or (abs(way.move(at.distance)), order) < best):
+                best = abs(way.move(at.distance)), order
+                found = Nearest(axis, way.move(at.distance), way.price(at.distance), at.proved)
+        return found
+
+    def _safe_until(self, way: Road) -> int | None:
+        """The first distance at which it is not proved by the linear form that the position is safe."""
+        unsafe = self._unsafe(way)
+        return None if unsafe is None or not self._today.debt else max(1, unsafe[0])
+
+    def _unsafe(self, way: Road) -> tuple[int, int] | None:
+        return _line(self._safety, self._safety_loss * self._common, way).doubtful(way.end)
+
+    def _liquidated_at(self, way: Road) -> Found:
+        unsafe = self._unsafe(way)
+        if unsafe is None:
+            return Found(None)
+        return first_of(way, unsafe, _line(self._health, 0, way).root(way.end), self._liquidatable)
+
     def _nearest(self, way: Road) -> tuple[Found, Found]:
         nowhere = Found(None)
-        unsafe = _line(self._safety, self._safety_loss * self._common, way).doubtful(way.end)
+        unsafe = self._unsafe(way)
         if not self._today.debt or unsafe is None:
             return nowhere, nowhere
-        guess = _line(self._health, 0, way).root(way.end)
-        liquidation = first_of(way, unsafe, guess, self._liquidatable)
+        liquidation = self._liquidated_at(way)
         uncovered = self._uncovered(way)
         if liquidation.distance is None or uncovered is None:
             return liquidation, nowhere._replace(proved=liquidation.proved)

@@ -19,7 +19,7 @@ from tests.support.rpc_server import RpcServer
 
 from .conftest import CLOSE, LIQUIDATABLE, RECORDING, STRANGER, Run
 
-CALLS = ("check", "check_chains", "demo", "load_fixture", "markets", "record")
+CALLS = ("check", "check_chains", "check_policy", "demo", "load_fixture", "markets", "record")
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def result() -> defirisk.CheckResult:
 def test_the_public_surface() -> None:
     assert set(dir(defirisk)) == {*defirisk.__all__, "__version__"}
     assert sorted(defirisk.__all__) == [
-        "CheckResult", "CheckSetResult", "DefiriskError", "InputError", "Move", "ReadError", "Scenario", "check",
-        "check_async", "check_chains", "check_chains_async", "demo", "load_fixture", "markets", "record",
+        "AuditResult", "CheckResult", "CheckSetResult", "DefiriskError", "InputError", "Move", "ReadError", "Scenario", "WhatIf", "audit", "audit_async", "check",
+        "check_async", "check_chains", "check_chains_async", "check_policy", "check_policy_async", "demo", "load_fixture", "markets", "record",
         "record_async",
     ]  # fmt: skip
     for name in defirisk.__all__:
@@ -62,7 +62,7 @@ def test_every_call_says_its_arguments_and_errors(name: str) -> None:
     assert all(p.annotation is not inspect.Parameter.empty for p in inspect.signature(call).parameters.values())
 
 
-@pytest.mark.parametrize("name", ["check", "check_chains", "record"])
+@pytest.mark.parametrize("name", ["check", "check_chains", "check_policy", "record"])
 def test_both_faces_take_the_same(name: str) -> None:
     sync, awaited = (inspect.signature(getattr(defirisk, n)) for n in (name, f"{name}_async"))
     assert sync.parameters == awaited.parameters

@@ -32,10 +32,23 @@ OPTIONS = (
 @contextmanager
 def running(genesis: int = GENESIS, number: int = 0) -> Iterator[Rpc]:
     """Anvil on a free port, its first block of this number at `genesis` (seconds), ended with the block."""
+    with _started(f"--timestamp={genesis}", f"--number={number}") as rpc:
+        yield rpc
+
+
+@contextmanager
+def forked(origin: Rpc) -> Iterator[Rpc]:
+    """Anvil as a fork of another local chain at its newest block, as `anvil --fork-url` makes one."""
+    with _started(f"--fork-url={origin.url}") as rpc:
+        yield rpc
+
+
+@contextmanager
+def _started(*options: str) -> Iterator[Rpc]:
     ensure_packages()
     port = _free_port()
     process = subprocess.Popen(
-        [anvil_binary(), f"--port={port}", f"--timestamp={genesis}", f"--number={number}", *OPTIONS],
+        [anvil_binary(), f"--port={port}", *options, *OPTIONS],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

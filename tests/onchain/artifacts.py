@@ -76,3 +76,11 @@ def aave_v36() -> dict[str, Artifact]:
     ensure_packages()
     sources = {ORIGIN + path: "" for path in V36}
     return compiled(sources, {ORIGIN + path: (_stem(path),) for path in V36})
+
+
+@cache
+def ui_v36() -> dict[str, Artifact]:
+    """The lens that interfaces read Aave V3.6 with, from the same package."""
+    ensure_packages()
+    path = ORIGIN + "helpers/UiPoolDataProviderV3.sol"
+    return compiled({path: ""}, {path: ("UiPoolDataProviderV3",)})

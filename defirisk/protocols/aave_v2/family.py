@@ -5,10 +5,15 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
+from defirisk.protocols.aave_v2.events import AaveV2Events
 from defirisk.protocols.aave_v2.reader import AaveV2Reader
 from defirisk.protocols.aave_v2.rules import RULES
 from defirisk.protocols.interface import RuleFamily
 
 PROTOCOL: Final = RuleFamily(
-    "aave-v2", AaveV2Reader(), files(__package__).joinpath("deployments.toml"), rules=tuple(RULES)
+    "aave-v2",
+    AaveV2Reader(),
+    files(__package__).joinpath("deployments.toml"),
+    rules=tuple(RULES),
+    debt_events=AaveV2Events(),
 )

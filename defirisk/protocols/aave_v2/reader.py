@@ -17,11 +17,12 @@ from defirisk.protocols.aave_v2 import reader_reserves as reserves
 from defirisk.protocols.aave_v2.revisions import V2
 from defirisk.protocols.aave_v2.rules import RULES
 from defirisk.protocols.aave_v3.reader import Book, Owners, attempt, conclude
+from defirisk.protocols.aave_v3.reader_listing import listing_calls
 from defirisk.protocols.aave_v3.reader_market import ABI as V3_ABI
 from defirisk.protocols.aave_v3.reader_market import Listing, Site, hinted_site, is_at
-from defirisk.protocols.aave_v3.reader_owners import Owner, balance_calls, read_account
+from defirisk.protocols.aave_v3.reader_owners import Owner, account_call, balance_calls
 from defirisk.protocols.aave_v3.reader_reserves import Listed, feed_calls
-from defirisk.protocols.interface import Deployment, MarketReading
+from defirisk.protocols.interface import Deployment, MarketReading, Scope
 
 
 class AaveV2Reader:
@@ -32,7 +33,9 @@ class AaveV2Reader:
         hinted = hinted_site(deployment)
         return [*market.provider_calls(deployment.entry), *(market.market_calls(hinted) if hinted else ())]
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) in one market at the chain's pinned block.
 
         Raises:
@@ -40,17 +43,22 @@ class AaveV2Reader:
             NotAMarket: the entry is no LendingPoolAddressesProvider.
 
         """
+        in_full = scope is Scope.LISTED
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = market.read_site(answers, deployment.entry)
         ahead = is_at(site, hinted_site(deployment))
-        await answers.ask(_second_calls(answers, site, wallets, ahead=ahead))
+        asks = list(_second_calls(answers, site, wallets, ahead=ahead))
+        if scope is not Scope.USED:
+            asks += [account_call(site, one) for one in wallets]
+        await answers.ask(asks)
         listing = market.read_listing(answers, site)
-        owners = [attempt(_read_owner, answers, site, one) for one in wallets]
+        owners = [attempt(_read_owner, answers, site, one, scope) for one in wallets]
         await answers.ask(_third_calls(answers, site, listing, owners, ahead=ahead))
         book = _read_book(answers, site, listing)
-        await answers.ask(_balance_calls(book.listed, owners))
-        return conclude(answers, deployment, book, owners, {})
+        more = listing_calls(site, book.listed) if in_full else ()
+        await answers.ask([*_balance_calls(site, book.listed, owners), *more])
+        return conclude(answers, deployment, book, owners, {}, in_full=in_full)
 
 
 # --- stages: asking again what is known costs nothing -------------------------------------------------------------
@@ -61,7 +69,6 @@ def _second_calls(answers: Answers, site: Site, wallets: Sequence[str], *, ahead
     yield from market.manager_calls(answers, site)
     for wallet in wallets:
         yield V3_ABI["getUserConfiguration"](site.pool, wallet)
-        yield V3_ABI["getUserAccountData"](site.pool, wallet)
     if ahead:
         yield from reserves.reserve_calls(site, market.read_listing(answers, site))
 
@@ -72,21 +79,23 @@ def _third_calls(answers: Answers, site: Site, listing: Listing, owners: Owners,
     yield from reserves.grace_calls(listing, manager)
     if ahead:
         listed = reserves.read_reserves(answers, site, listing, RULES[V2.name])
-        yield from _balance_calls(listed, owners)
+        yield from _balance_calls(site, listed, owners)
 
 
-def _balance_calls(listed: Sequence[Listed], owners: Owners) -> Iterator[Call]:
+def _balance_calls(site: Site, listed: Sequence[Listed], owners: Owners) -> Iterator[Call]:
     yield from feed_calls(one.price for one in listed)
     for owner in owners:
-        if isinstance(owner, Owner):
+        if isinstance(owner, Owner) and owner.asked:
+            yield account_call(site, owner.address)
             for one in listed:
-                yield from balance_calls(one, owner, RULES[V2.name])
+                if owner.asks(one.reserve.id):
+                    yield from balance_calls(one, owner, RULES[V2.name])
 
 
 # --- what was read ------------------------------------------------------------------------------------------------
 
 
-def _read_owner(answers: Answers, site: Site, wallet: str) -> Owner:
+def _read_owner(answers: Answers, site: Site, wallet: str, scope: Scope) -> Owner:
     """What the pool knows of a wallet; V2 has no eMode.
 
     Raises:
@@ -94,7 +103,7 @@ def _read_owner(answers: Answers, site: Site, wallet: str) -> Owner:
 
     """
     flags = answers.word(V3_ABI["getUserConfiguration"], site.pool, wallet)
-    return Owner(wallet, flags, 0, read_account(answers, site, wallet))
+    return Owner(wallet, flags, 0, scope)
 
 
 def _read_book(answers: Answers, site: Site, listing: Listing) -> Book:

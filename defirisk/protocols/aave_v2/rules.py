@@ -6,7 +6,7 @@ whole pool is paused, each of its reserves is.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from defirisk.model import Standing
 from defirisk.protocols.aave_v2.revisions import REVISIONS
@@ -14,6 +14,9 @@ from defirisk.protocols.aave_v3.rules import AaveV3Rules
 from defirisk.protocols.aave_v3.state import AaveState
 from defirisk.protocols.aave_v3.tail import halving_tail
 from defirisk.protocols.interface import Tail
+
+if TYPE_CHECKING:
+    from defirisk.protocols.fast import FastRules
 
 
 class AaveV2Rules(AaveV3Rules):
@@ -24,6 +27,12 @@ class AaveV2Rules(AaveV3Rules):
     def tail(self, state: AaveState, standing: Standing) -> Tail | None:
         """The bonus comes before the one division of a call, which rounds down."""
         return halving_tail(self.revision, state, standing, half_up=False)
+
+    def fast(self) -> FastRules:
+        """The same in floats, for whole populations."""
+        from defirisk.protocols.aave_v2.fast import FAST  # noqa: PLC0415 - numpy, for populations only
+
+        return FAST
 
 
 RULES: Final[dict[str, AaveV2Rules]] = {revision.name: AaveV2Rules(revision) for revision in REVISIONS}

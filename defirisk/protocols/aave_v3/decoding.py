@@ -15,7 +15,7 @@ _BITS_A_RESERVE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """``DataTypes.ReserveConfigurationMap``: percentages bps, ``debt_ceiling`` USD with 2 decimals."""
+    """``DataTypes.ReserveConfigurationMap``: percentages bps, the ceiling USD with 2 decimals, caps in whole tokens."""
 
     ltv: int
     liquidation_threshold: int
@@ -28,6 +28,11 @@ class Configuration:
     protocol_fee: int
     emode_category: int
     debt_ceiling: int
+    in_isolation: bool
+    siloed: bool
+    reserve_factor: int
+    borrow_cap: int
+    supply_cap: int
 
 
 def decode_configuration(word: int) -> Configuration:
@@ -44,6 +49,11 @@ def decode_configuration(word: int) -> Configuration:
         protocol_fee=_bits(word, 152, 16),
         emode_category=_bits(word, 168, 8),
         debt_ceiling=_bits(word, 212, 40),
+        in_isolation=_bit(word, 61),
+        siloed=_bit(word, 62),
+        reserve_factor=_bits(word, 64, 16),
+        borrow_cap=_bits(word, 80, 36),
+        supply_cap=_bits(word, 116, 36),
     )
 
 

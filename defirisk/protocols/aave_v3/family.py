@@ -5,10 +5,15 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
+from defirisk.protocols.aave_v3.events import AaveV3Events
 from defirisk.protocols.aave_v3.reader import AaveV3Reader
 from defirisk.protocols.aave_v3.rules import RULES
 from defirisk.protocols.interface import RuleFamily
 
 PROTOCOL: Final = RuleFamily(
-    "aave-v3", AaveV3Reader(), files(__package__).joinpath("deployments.toml"), rules=tuple(RULES)
+    "aave-v3",
+    AaveV3Reader(),
+    files(__package__).joinpath("deployments.toml"),
+    rules=tuple(RULES),
+    debt_events=AaveV3Events(),
 )

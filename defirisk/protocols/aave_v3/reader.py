@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeVar
 
 from defirisk.chain.abi import checksum
@@ -17,17 +17,19 @@ from defirisk.chain.answers import Answers
 from defirisk.chain.calls import Call, Chain
 from defirisk.errors import DefiriskError
 from defirisk.model import Market, Position
+from defirisk.protocols.aave_v3 import reader_listing as listings
 from defirisk.protocols.aave_v3 import reader_market as market
 from defirisk.protocols.aave_v3 import reader_owners as ownership
 from defirisk.protocols.aave_v3 import reader_positions as positions
 from defirisk.protocols.aave_v3 import reader_reserves as reserves
 from defirisk.protocols.aave_v3 import reader_umbrella as umbrella
+from defirisk.protocols.aave_v3.listing import Listing as Offers
 from defirisk.protocols.aave_v3.reader_market import Listing, Site
 from defirisk.protocols.aave_v3.reader_owners import Entered, Owner
 from defirisk.protocols.aave_v3.reader_positions import Draft
 from defirisk.protocols.aave_v3.reader_revision import Choice, choose_rules
 from defirisk.protocols.aave_v3.rules import RULES, AaveV3Rules
-from defirisk.protocols.interface import Deployment, MarketReading
+from defirisk.protocols.interface import Deployment, MarketReading, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +60,9 @@ class AaveV3Reader:
         hinted = market.hinted_site(deployment)
         return [*market.provider_calls(deployment.entry), *(market.market_calls(hinted) if hinted else ())]
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) in one market at the chain's pinned block.
 
         Raises:
@@ -66,6 +70,7 @@ class AaveV3Reader:
             NotAMarket: the entry is no PoolAddressesProvider.
 
         """
+        in_full = scope is Scope.LISTED
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = market.read_site(answers, deployment.entry)
@@ -73,19 +78,22 @@ class AaveV3Reader:
         ahead = market.is_at(site, market.hinted_site(deployment))
         # Ahead, each stage may ask what the next one would; asking again what is known costs nothing.
         asks = [*market.market_calls(site), *(call for one in wallets for call in ownership.owner_calls(site, one))]
+        if scope is not Scope.USED:
+            asks += [ownership.account_call(site, one) for one in wallets]
         if ahead:
             asks += _reserve_calls(site, market.read_listing(answers, site), cover)
         await answers.ask(asks)
         listing = market.read_listing(answers, site)
-        owners = [attempt(ownership.read_owner, answers, site, one) for one in wallets]
+        owners = [attempt(ownership.read_owner, answers, site, one, scope) for one in wallets]
         asks = [*_reserve_calls(site, listing, cover), *_emode_calls(site, owners)]
         if ahead:
             asks += _balance_calls(answers, _read_book(answers, site, listing, cover), owners)
         await answers.ask(asks)
         book = _read_book(answers, site, listing, cover)
         emodes = _read_emodes(answers, book, owners)
-        await answers.ask([*_balance_calls(answers, book, owners), *_key_calls(book, emodes)])
-        return conclude(answers, deployment, book, owners, emodes)
+        more = listings.listing_calls(site, book.listed) if in_full else ()
+        await answers.ask([*_balance_calls(answers, book, owners), *_key_calls(book, emodes), *more])
+        return conclude(answers, deployment, book, owners, emodes, in_full=in_full)
 
 
 # --- stages -------------------------------------------------------------------------------------------------------
@@ -130,9 +138,11 @@ def _balance_calls(answers: Answers, book: Book, owners: Owners) -> Iterator[Cal
     yield from reserves.feed_calls(listed.price for listed in book.listed)
     yield from umbrella.stake_calls(answers, book.umbrella, book.site, book.listed)
     for owner in owners:
-        if isinstance(owner, Owner):
+        if isinstance(owner, Owner) and owner.asked:
+            yield ownership.account_call(book.site, owner.address)
             for listed in book.listed:
-                yield from ownership.balance_calls(listed, owner, book.rules[0])
+                if owner.asks(listed.reserve.id):
+                    yield from ownership.balance_calls(listed, owner, book.rules[0])
 
 
 def _key_calls(book: Book, emodes: Emodes) -> Iterator[Call]:
@@ -148,8 +158,13 @@ def _price_sources(emodes: Emodes) -> set[str]:
 # --- conclusion ---------------------------------------------------------------------------------------------------
 
 
-def conclude(answers: Answers, deployment: Deployment, book: Book, owners: Owners, emodes: Emodes) -> MarketReading:
-    """Put together what was read of a market and its owners, by the rules that reproduce most of them."""
+def conclude(
+    answers: Answers, deployment: Deployment, book: Book, owners: Owners, emodes: Emodes, *, in_full: bool = False
+) -> MarketReading:
+    """Put together what was read of a market and its owners, by the rules that reproduce most of them.
+
+    ``in_full`` where what acts are limited by was asked too.
+    """
     read = _gather(answers, book, emodes)
     drafts = [_draft(answers, read, owner, book.rules[0]) for owner in owners]
     rules = positions.settle_rules(book.rules, [draft for draft in drafts if isinstance(draft, Draft)])
@@ -161,8 +176,9 @@ def conclude(answers: Answers, deployment: Deployment, book: Book, owners: Owner
         entry=checksum(deployment.entry),
         unit=market.unit_of(book.listing, reserves.read_symbols(answers, book.listing)),
     )
+    listing = listings.read_listing(answers, book.site, book.listed, rules, in_full=in_full)
     return MarketReading(
-        positions=tuple(_finish(draft, place, rules, book.choice) for draft in drafts),
+        positions=tuple(_listed(_finish(draft, place, rules, book.choice), listing) for draft in drafts),
         rules=rules.name,
         assets=tuple(listed.reserve.token for listed in book.listed),
     )
@@ -172,6 +188,7 @@ def _gather(answers: Answers, book: Book, emodes: Emodes) -> positions.Read:
     oracle = book.site.oracle
     covered = umbrella.read_coverages(answers, book.umbrella, book.site, book.listed)
     return positions.Read(
+        site=book.site,
         listed=covered.listed,
         uncovered=covered.causes,
         emodes=emodes,
@@ -196,3 +213,7 @@ def _finish(
     if not isinstance(draft, Draft):
         return draft
     return attempt(positions.finish_position, draft, place, rules, choice.doubt)
+
+
+def _listed(found: Position | DefiriskError | None, listing: Offers) -> Position | DefiriskError | None:
+    return replace(found, listing=listing) if isinstance(found, Position) else found

@@ -16,6 +16,7 @@ from defirisk.protocols.aave_v3.reader_market import ABI, Site
 from defirisk.protocols.aave_v3.reader_reserves import Listed, has_reserve_category
 from defirisk.protocols.aave_v3.rules import AaveV3Rules
 from defirisk.protocols.aave_v3.state import EMode, Holding
+from defirisk.protocols.interface import Scope
 
 _MAX_CATEGORY: Final = 255
 _PLAIN_DEBT_FROM: Final = "3.4"
@@ -26,13 +27,31 @@ _PLAIN_DEBT_FROM: Final = "3.4"
 class Owner:
     """A wallet as the pool knows it: ``address`` EIP-55, ``flags`` its configuration word, ``emode`` its category.
 
-    ``account`` is the contract's own view, ``None`` where that reverts (a price that it needs is missing).
+    ``scope`` is how much of it is read. The flags tell what is owed and what counts: the contract itself looks at
+    nothing else.
     """
 
     address: str
     flags: int
     emode: int
-    account: AccountData | None
+    scope: Scope = Scope.ALL
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is anything to read beside the flags."""
+        return self.scope is not Scope.USED or self.flags != 0
+
+    def asks(self, reserve_id: int) -> bool:
+        """Whether anything in a reserve is read."""
+        return self.scope is not Scope.USED or self.flags >> 2 * reserve_id & 3 != 0
+
+    def asks_supply(self, reserve_id: int) -> bool:
+        """Whether its supply in a reserve is read."""
+        return self.scope is not Scope.USED or is_collateral(self.flags, reserve_id)
+
+    def asks_debt(self, reserve_id: int) -> bool:
+        """Whether its debt in a reserve is read."""
+        return self.scope is not Scope.USED or is_borrowing(self.flags, reserve_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +66,13 @@ class Entered:
 
 
 def owner_calls(site: Site, wallet: str) -> list[Call]:
-    """Ask what the pool knows of a wallet."""
-    return [ABI[name](site.pool, wallet) for name in ("getUserConfiguration", "getUserEMode", "getUserAccountData")]
+    """Ask which reserves a wallet uses, and its eMode."""
+    return [ABI[name](site.pool, wallet) for name in ("getUserConfiguration", "getUserEMode")]
+
+
+def account_call(site: Site, wallet: str) -> Call:
+    """Ask for the contract's own view of a wallet."""
+    return ABI["getUserAccountData"](site.pool, wallet)
 
 
 def emode_calls(site: Site, category: int) -> list[Call]:
@@ -66,8 +90,11 @@ def emode_calls(site: Site, category: int) -> list[Call]:
 
 def balance_calls(listed: Listed, owner: Owner, rules: AaveV3Rules) -> list[Call]:
     """Ask for the shares in one reserve: the owner's flags show neither a supply that is no collateral nor amounts."""
-    wallet, debt_token = owner.address, listed.variable_debt_token
-    calls = [ABI["scaledBalanceOf"](listed.a_token, wallet), ABI["scaledBalanceOf"](debt_token, wallet)]
+    wallet, debt_token, calls = owner.address, listed.variable_debt_token, []
+    if owner.asks_supply(listed.reserve.id):
+        calls.append(ABI["scaledBalanceOf"](listed.a_token, wallet))
+    if owner.asks_debt(listed.reserve.id):
+        calls.append(ABI["scaledBalanceOf"](debt_token, wallet))
     if not is_borrowing(owner.flags, listed.reserve.id):
         return calls
     if _may_discount(rules):
@@ -87,7 +114,7 @@ def _may_discount(rules: AaveV3Rules) -> bool:
 # --- owners -------------------------------------------------------------------------------------------------------
 
 
-def read_owner(answers: Answers, site: Site, wallet: str) -> Owner:
+def read_owner(answers: Answers, site: Site, wallet: str, scope: Scope) -> Owner:
     """Read what the pool knows of a wallet.
 
     Raises:
@@ -98,7 +125,7 @@ def read_owner(answers: Answers, site: Site, wallet: str) -> Owner:
     if emode > _MAX_CATEGORY:
         raise MalformedAnswer(f"{checksum(site.pool)} puts {wallet} into the impossible eMode {emode}")
     flags = answers.word(ABI["getUserConfiguration"], site.pool, wallet)
-    return Owner(wallet, flags, emode, read_account(answers, site, wallet))
+    return Owner(wallet, flags, emode, scope)
 
 
 def read_account(answers: Answers, site: Site, wallet: str) -> AccountData | None:
@@ -154,10 +181,11 @@ def read_holding(answers: Answers, listed: Listed, owner: Owner, rules: AaveV3Ru
     """
     reserve, wallet = listed.reserve, owner.address
     borrowing = is_borrowing(owner.flags, reserve.id)
+    shares, debt_token = ABI["scaledBalanceOf"], listed.variable_debt_token
     holding = Holding(
         reserve=reserve,
-        scaled_supply=answers.word(ABI["scaledBalanceOf"], listed.a_token, wallet),
-        scaled_variable_debt=answers.word(ABI["scaledBalanceOf"], listed.variable_debt_token, wallet),
+        scaled_supply=answers.word(shares, listed.a_token, wallet) if owner.asks_supply(reserve.id) else 0,
+        scaled_variable_debt=answers.word(shares, debt_token, wallet) if owner.asks_debt(reserve.id) else 0,
         stable_debt=_stable_debt(answers, listed, owner, rules) if borrowing else 0,
         collateral=is_collateral(owner.flags, reserve.id),
         borrowing=borrowing,

@@ -12,7 +12,9 @@ from defirisk.errors import CallReverted, ContractMismatch, DefiriskError
 from defirisk.fixedpoint import UINT256_MAX, decimal_string
 from defirisk.model import ContractView, Market, Position, Token
 from defirisk.model import Warning as Notice
-from defirisk.protocols.aave_v3.reader_owners import Entered, Owner, read_holding
+from defirisk.protocols.aave_v3.account import AccountData
+from defirisk.protocols.aave_v3.reader_market import Site
+from defirisk.protocols.aave_v3.reader_owners import Entered, Owner, read_account, read_holding
 from defirisk.protocols.aave_v3.reader_reserves import Listed, Price
 from defirisk.protocols.aave_v3.reader_warnings import umbrella_warnings, warnings_of
 from defirisk.protocols.aave_v3.rules import AaveV3Rules
@@ -29,6 +31,7 @@ class Read:
     is not known what covers its deficit.
     """
 
+    site: Site
     listed: Sequence[Listed]
     emodes: Mapping[int, Entered | DefiriskError]
     key_prices: Mapping[str, Price]
@@ -40,11 +43,13 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A position before its rules are settled: ``nameless`` tokens stand in it by address; ``uncovered`` are its debts
+    """A position before its rules are settled: ``account`` is the contract's own view, ``None`` where that reverts (a
+    price that it needs is missing); ``nameless`` tokens stand in it by address; ``uncovered`` are its debts
     of which it is not known what covers them, by symbol, with the cause.
     """
 
     owner: Owner
+    account: AccountData | None
     state: AaveState
     unpriced: Mapping[int, str]
     price_times: tuple[int | None, ...]
@@ -59,6 +64,9 @@ def draft_position(answers: Answers, read: Read, owner: Owner, rules: AaveV3Rule
         ReadError: a balance or the owner's eMode could not be read.
 
     """
+    if not owner.asked:
+        return None
+    account = read_account(answers, read.site, owner.address)
     rows = list(_rows(answers, read, owner, rules))
     if not rows:
         return None
@@ -74,6 +82,7 @@ def draft_position(answers: Answers, read: Read, owner: Owner, rules: AaveV3Rule
     times = [read.price_times[listed.reserve.id] for listed, _ in rows]
     return Draft(
         owner=owner,
+        account=account,
         state=state,
         unpriced=_unpriced(read, rows, state, source),
         price_times=(*times, *(None for _ in state.tokens[len(rows) :])),
@@ -88,6 +97,8 @@ def draft_position(answers: Answers, read: Read, owner: Owner, rules: AaveV3Rule
 
 def _rows(answers: Answers, read: Read, owner: Owner, rules: AaveV3Rules) -> Iterator[Row]:
     for listed in read.listed:
+        if not owner.asks(listed.reserve.id):
+            continue
         holding = read_holding(answers, listed, owner, rules)
         if holding.scaled_supply or holding.scaled_variable_debt or holding.stable_debt:
             yield listed, holding
@@ -126,11 +137,13 @@ def _unpriced(read: Read, rows: Sequence[Row], state: AaveState, source: PriceSo
 
 def settle_rules(candidates: Sequence[AaveV3Rules], drafts: Sequence[Draft]) -> AaveV3Rules:
     """Of several revisions that the pool may be, the one that reproduces most accounts; the first of equals."""
+    if len(candidates) == 1:
+        return candidates[0]
     return max(candidates, key=lambda rules: sum(_reproduces(rules, draft) for draft in drafts))
 
 
 def _reproduces(rules: AaveV3Rules, draft: Draft) -> bool:
-    return not draft.unpriced and rules.account_data(draft.state) == draft.owner.account
+    return not draft.unpriced and rules.account_data(draft.state) == draft.account
 
 
 def finish_position(draft: Draft, market: Market, rules: AaveV3Rules, doubt: Notice | None) -> Position:
@@ -170,7 +183,7 @@ def finish_position(draft: Draft, market: Market, rules: AaveV3Rules, doubt: Not
 
 
 def _contract_view(draft: Draft) -> ContractView:
-    account = draft.owner.account
+    account = draft.account
     if account is not None:
         health = account.health_factor
         return ContractView(has_health_factor=True, health_factor=None if health == UINT256_MAX else health)

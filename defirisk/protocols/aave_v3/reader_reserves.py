@@ -12,6 +12,7 @@ from defirisk.chain.calls import Call
 from defirisk.errors import CallReverted, MalformedAnswer
 from defirisk.model import Token
 from defirisk.protocols.aave_v3.decoding import Configuration, decode_configuration
+from defirisk.protocols.aave_v3.listing import NO_CAPS, Caps
 from defirisk.protocols.aave_v3.reader_market import ABI, MAX_RESERVES, Listing, Site
 from defirisk.protocols.aave_v3.reader_revision import Probes
 from defirisk.protocols.aave_v3.rules import AaveV3Rules, Indices
@@ -30,10 +31,25 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Accrual:
+    """What the treasury's share of interest is reckoned from: ``owed`` shares not yet minted, the ``stored_index`` of
+    borrows (ray), the ``factor`` (bps).
+    """
+
+    owed: int = 0
+    stored_index: int = 0
+    factor: int = 0
+
+
+NO_ACCRUAL: Final = Accrual()
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A reserve with what only its reading needs: token contracts (lower-case), price, and whether it named itself.
 
-    ``stable_debt_token`` is ``None`` where the rules know no stable debt.
+    ``stable_debt_token`` is ``None`` where the rules know no stable debt. ``treasury`` are the shares that the next
+    call would owe the treasury, before the part of stable debts.
     """
 
     reserve: Reserve
@@ -42,6 +58,8 @@ class Listed:
     stable_debt_token: str | None
     price: Price
     nameless: bool
+    caps: Caps = NO_CAPS
+    treasury: Accrual = NO_ACCRUAL
 
 
 # --- calls --------------------------------------------------------------------------------------------------------
@@ -127,6 +145,18 @@ def _read_reserve(answers: Answers, site: Site, asset: str, rules: AaveV3Rules) 
         stable_debt_token=stable if has_stable_debt(rules) and stable != ZERO_ADDRESS else None,
         price=read_price(answers, site.oracle, asset),
         nameless=nameless,
+        caps=caps_of(configuration, isolates=rules.name != "3.7"),
+        treasury=Accrual(data.accruedToTreasury, data.variableBorrowIndex, configuration.reserve_factor),
+    )
+
+
+def caps_of(configuration: Configuration, *, isolates: bool) -> Caps:
+    """What a configuration limits; the bits of isolation and siloing are dead from 3.7 on."""
+    return Caps(
+        supply_cap=configuration.supply_cap,
+        borrow_cap=configuration.borrow_cap,
+        in_isolation=isolates and configuration.in_isolation,
+        siloed=isolates and configuration.siloed,
     )
 
 

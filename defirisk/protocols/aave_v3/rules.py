@@ -7,12 +7,13 @@ name, for forks that number themselves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from defirisk.fixedpoint import RAY, WAD, div_up, ray_mul_half_up
 from defirisk.model import Amount, Borne, Limits, Standing
 from defirisk.protocols.aave_v3 import interest
 from defirisk.protocols.aave_v3.account import BPS_IN_WAD, AccountData, account_data, debt_of, judge, supply_of
+from defirisk.protocols.aave_v3.changes import CHANGES
 from defirisk.protocols.aave_v3.coverage import borne_with_umbrella
 from defirisk.protocols.aave_v3.limits import limits_of
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
@@ -20,6 +21,9 @@ from defirisk.protocols.aave_v3.revisions import POOL_REVISIONS, REVISIONS, UNVE
 from defirisk.protocols.aave_v3.state import AaveState, Holding
 from defirisk.protocols.aave_v3.tail import halving_tail
 from defirisk.protocols.interface import Pair, Slack, Step, Tail
+
+if TYPE_CHECKING:
+    from defirisk.protocols.fast import FastRules
 
 
 class Indices(NamedTuple):
@@ -32,15 +36,22 @@ class Indices(NamedTuple):
 class AaveV3Rules:
     """One revision's rules (:class:`defirisk.protocols.interface.Rules` of :class:`AaveState`)."""
 
-    __slots__ = ("name", "revision", "whole_account")
+    __slots__ = ("changes", "name", "revision", "whole_account")
 
     def __init__(self, revision: Revision) -> None:
+        self.changes = CHANGES[revision.name]
         self.revision = revision
         self.name = revision.name
         self.whole_account = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
+
+    def fast(self) -> FastRules:
+        """The same in floats, for whole populations."""
+        from defirisk.protocols.aave_v3.fast import FAST  # noqa: PLC0415 - numpy, for populations only
+
+        return FAST
 
     def reprice(self, state: AaveState, prices: tuple[int, ...]) -> AaveState:
         """The same holdings at other oracle prices (by slot, oracle units)."""

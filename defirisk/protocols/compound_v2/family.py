@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
+from defirisk.protocols.compound_v2.events import CompoundV2Events
 from defirisk.protocols.compound_v2.reader import CompoundV2Reader
 from defirisk.protocols.compound_v2.rules import ORIGINAL, SECONDS, VENUS
 from defirisk.protocols.interface import RuleFamily
@@ -14,4 +15,5 @@ PROTOCOL: Final = RuleFamily(
     CompoundV2Reader(),
     files(__package__).joinpath("deployments.toml"),
     rules=tuple(rules.name for rules in (ORIGINAL, SECONDS, VENUS)),
+    debt_events=CompoundV2Events(),
 )

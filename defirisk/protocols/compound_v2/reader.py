@@ -1,7 +1,8 @@
 """Chain to positions under one Comptroller, in four round trips; two where no wallet has anything.
 
 1. the Comptroller: its markets, oracle, flavour (sent with the client's opening)
-2. the wallets: what they entered, the Comptroller's view, what every cToken says of them
+2. the wallets: what they entered, the Comptroller's view, what every cToken says of them; where only what is used is
+   read, what they entered first, then the rest for those who did, in the cTokens that they entered
 3. the markets that somebody uses: configuration, price, stored totals
 4. what their underlying is called; debts and rates brought to the block by the markets themselves
 
@@ -12,25 +13,26 @@ everything stored has been read, and touch nothing but each market's own interes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, ParamSpec, TypeVar
 
 from defirisk.chain.abi import checksum, decode_symbol
 from defirisk.chain.answers import Answers
 from defirisk.chain.calls import Call, Chain
 from defirisk.errors import DefiriskError
-from defirisk.model import Market, Position, Unit
+from defirisk.model import Market, Position, Token, Unit
 from defirisk.model import Warning as Notice
 from defirisk.protocols.compound_v2 import reader_accounts as accounts
 from defirisk.protocols.compound_v2 import reader_comptroller as comptrollers
 from defirisk.protocols.compound_v2 import reader_markets as markets
 from defirisk.protocols.compound_v2 import reader_positions as positions
-from defirisk.protocols.compound_v2.reader_accounts import Account, Snapshot
+from defirisk.protocols.compound_v2.reader_accounts import Account, Snapshot, used_markets
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, Comptroller
+from defirisk.protocols.compound_v2.reader_listing import read_listing
 from defirisk.protocols.compound_v2.reader_markets import Listed
 from defirisk.protocols.compound_v2.rules import ORIGINAL, SECONDS, VENUS, CompoundV2Rules
 from defirisk.protocols.compound_v2.state import UNIT_DECIMALS
-from defirisk.protocols.interface import Deployment, MarketReading
+from defirisk.protocols.interface import Deployment, MarketReading, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,7 +55,9 @@ class CompoundV2Reader:
         """Return the first calls of :meth:`read`, so that a client can send them together with its opening."""
         return comptrollers.comptroller_calls(deployment.entry)
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) under one Comptroller at the chain's pinned block.
 
         Raises:
@@ -61,23 +65,35 @@ class CompoundV2Reader:
             NotAMarket: the entry is no Comptroller.
 
         """
+        in_full = scope is Scope.LISTED
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = comptrollers.read_comptroller(answers, deployment.entry)
-        await answers.ask(_wallet_calls(site, wallets))
+        await answers.ask(_wallet_calls(site, wallets, scope))
         rules = _flavour(answers, site)
-        owners = [_read_owner(answers, site, wallet) for wallet in wallets]
+        if scope is Scope.USED:
+            await answers.ask(_used_calls(answers, site, wallets))
+        owners = [_read_owner(answers, site, wallet, scope) for wallet in wallets]
         _warn_of_broken(chain, owners)
         used = _used(owners)
+        if used and in_full:
+            used = list(dict.fromkeys([*site.markets, *used]))
         if used:
-            await answers.ask(_market_calls(site, owners, used))
+            await answers.ask(_market_calls(site, owners, used, in_full=in_full))
             _read_extra(answers, owners)
             listed = {market: _attempt(markets.read_market, answers, site, market) for market in used}
             await answers.ask(_last_calls(answers, site, owners, listed))
         else:
             listed = {}
         book = _book(answers, deployment, site, rules, listed)
-        return MarketReading(tuple(_position(answers, book, owner) for owner in owners), rules.name)
+        found = (_position(answers, book, owner, in_full=in_full) for owner in owners)
+        return MarketReading(tuple(found), rules.name, _assets(book) if in_full else ())
+
+
+def _assets(book: positions.Book) -> tuple[Token, ...]:
+    """All that the markets read hold: what a scenario may name when somebody asks what if."""
+    named = (token for token in book.tokens.values() if not isinstance(token, DefiriskError))
+    return tuple(dict.fromkeys(token for token, _ in named))
 
 
 def _attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | DefiriskError:
@@ -91,14 +107,31 @@ def _attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T |
 # --- wallets ------------------------------------------------------------------------------------------------------
 
 
-def _wallet_calls(site: Comptroller, wallets: Sequence[str]) -> Iterator[Call]:
+def _wallet_calls(site: Comptroller, wallets: Sequence[str], scope: Scope) -> Iterator[Call]:
     yield from (ABI["accrualBlockTimestamp"](market) for market in site.markets[:_PROBED])
     if site.liquidator is not None:
         yield ABI["treasuryPercentMantissa"](site.liquidator)
     if site.vai is not None:
         yield ABI["getVAIAddress"](site.vai)
     for wallet in wallets:
-        yield from accounts.account_calls(site, wallet)
+        if scope is Scope.USED:
+            yield from accounts.entry_calls(site, wallet)
+        else:
+            yield from accounts.account_calls(site, wallet)
+            yield from (accounts.snapshot_call(market, wallet) for market in site.markets)
+
+
+def _used_calls(answers: Answers, site: Comptroller, wallets: Sequence[str]) -> Iterator[Call]:
+    """Ask more of the wallets that use anything, and of the markets that they entered."""
+    entered: dict[str, None] = {}
+    for wallet in wallets:
+        if _attempt(accounts.is_used, answers, site, wallet) is True:
+            own = accounts.read_entered(answers, site, wallet)
+            entered.update(dict.fromkeys(own))
+            yield from accounts.account_calls(site, wallet)
+            yield from (accounts.snapshot_call(market, wallet) for market in own)
+    for market in entered:
+        yield from markets.market_calls(site, market)
 
 
 def _flavour(answers: Answers, site: Comptroller) -> CompoundV2Rules:
@@ -108,10 +141,18 @@ def _flavour(answers: Answers, site: Comptroller) -> CompoundV2Rules:
     return SECONDS if seconds else ORIGINAL
 
 
-def _read_owner(answers: Answers, site: Comptroller, wallet: str) -> Owner:
+def _read_owner(answers: Answers, site: Comptroller, wallet: str, scope: Scope) -> Owner:
+    asked: Sequence[str] = site.markets
+    if scope is Scope.USED:
+        used = _attempt(accounts.is_used, answers, site, wallet)
+        if isinstance(used, DefiriskError):
+            return Owner(used, {})
+        if not used:
+            return Owner(Account(wallet, (), None), {})
+        entered = accounts.read_entered(answers, site, wallet)
+        asked = [market for market in site.markets if market in entered]
     account = _attempt(accounts.read_account, answers, site, wallet)
-    held = {market: _attempt(accounts.read_snapshot, answers, market, wallet) for market in site.markets}
-    return Owner(account, held)
+    return Owner(account, {market: _attempt(accounts.read_snapshot, answers, market, wallet) for market in asked})
 
 
 def _warn_of_broken(chain: Chain, owners: Iterable[Owner]) -> None:
@@ -146,11 +187,13 @@ def _used(owners: Iterable[Owner]) -> list[str]:
 # --- markets ------------------------------------------------------------------------------------------------------
 
 
-def _market_calls(site: Comptroller, owners: Iterable[Owner], used: Iterable[str]) -> Iterator[Call]:
+def _market_calls(
+    site: Comptroller, owners: Iterable[Owner], used: Sequence[str], *, in_full: bool
+) -> Iterator[Call]:
     for market in used:
         yield from markets.market_calls(site, market)
     for account, owner in _active(owners):
-        yield from positions.owner_calls(site, account, owner.held)
+        yield from positions.owner_calls(site, account, used if in_full else used_markets(account, owner.held))
         for market in account.entered:
             yield accounts.snapshot_call(market, account.address)
 
@@ -212,10 +255,16 @@ def _vai_address(answers: Answers, site: Comptroller) -> str | None:
     return None if site.vai is None else answers.probe(ABI["getVAIAddress"], site.vai)
 
 
-def _position(answers: Answers, book: positions.Book, owner: Owner) -> Position | DefiriskError | None:
+def _position(
+    answers: Answers, book: positions.Book, owner: Owner, *, in_full: bool
+) -> Position | DefiriskError | None:
     account = owner.account
     if isinstance(account, DefiriskError):
         return account
     if accounts.is_empty(account, owner.held):
         return None
-    return _attempt(positions.read_position, answers, book, account, owner.held)
+    found = _attempt(positions.read_position, answers, book, account, owner.held)
+    if not isinstance(found, Position):
+        return found
+    used = used_markets(account, owner.held)
+    return replace(found, listing=read_listing(answers, book, account, used, in_full=in_full))

@@ -56,14 +56,19 @@ Held = Mapping[str, "Snapshot | DefiriskError"]
 
 
 def account_calls(site: Comptroller, wallet: str) -> Iterator[Call]:
-    """Ask for a wallet, in the Comptroller and in every market."""
-    yield ABI["getAssetsIn"](site.entry, wallet)
+    """Ask what the Comptroller knows of a wallet."""
+    yield from entry_calls(site, wallet)
     yield ABI["getAccountLiquidity"](site.entry, wallet)
     if site.vai is not None:
         yield ABI["userPoolId"](site.entry, wallet)
         yield from vai.minted_calls(site, wallet)
-    for market in site.markets:
-        yield snapshot_call(market, wallet)
+
+
+def entry_calls(site: Comptroller, wallet: str) -> Iterator[Call]:
+    """Ask whether a wallet owes or secures anything: without entering a market it can do neither, except mint VAI."""
+    yield ABI["getAssetsIn"](site.entry, wallet)
+    if site.vai is not None:
+        yield ABI["mintedVAIs"](site.entry, wallet)
 
 
 def snapshot_call(market: str, wallet: str) -> Call:
@@ -78,9 +83,7 @@ def read_account(answers: Answers, site: Comptroller, wallet: str) -> Account:
         ReadError: it does not say, or says what cannot be.
 
     """
-    entered = tuple(dict.fromkeys(answers.word(ABI["getAssetsIn"], site.entry, wallet)))
-    if len(entered) > MOST_MARKETS:
-        raise MalformedAnswer(f"{checksum(site.entry)} says that {wallet} entered {len(entered)} markets")
+    entered = read_entered(answers, site, wallet)
     call = ABI["getAccountLiquidity"](site.entry, wallet)
     view = None
     if not isinstance(answers.answer(call), Reverted):
@@ -89,6 +92,30 @@ def read_account(answers: Answers, site: Comptroller, wallet: str) -> Account:
         return Account(wallet, entered, view)
     pool = answers.probe(ABI["userPoolId"], site.entry, wallet) or _CORE_POOL
     return Account(wallet, entered, view, pool, vai.read_minted(answers, site, wallet))
+
+
+def read_entered(answers: Answers, site: Comptroller, wallet: str) -> tuple[str, ...]:
+    """Read which markets a wallet entered, lower-case.
+
+    Raises:
+        ReadError: the Comptroller does not say, or says what cannot be.
+
+    """
+    entered = tuple(dict.fromkeys(answers.word(ABI["getAssetsIn"], site.entry, wallet)))
+    if len(entered) > MOST_MARKETS:
+        raise MalformedAnswer(f"{checksum(site.entry)} says that {wallet} entered {len(entered)} markets")
+    return entered
+
+
+def is_used(answers: Answers, site: Comptroller, wallet: str) -> bool:
+    """Whether a wallet may owe or secure anything, by the answers to :func:`entry_calls`.
+
+    Raises:
+        ReadError: the Comptroller does not say.
+
+    """
+    minted = site.vai is not None and bool(answers.word(ABI["mintedVAIs"], site.entry, wallet))
+    return bool(read_entered(answers, site, wallet)) or minted
 
 
 def read_snapshot(answers: Answers, market: str, wallet: str) -> Snapshot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,11 +51,11 @@ class Book:
 # --- calls --------------------------------------------------------------------------------------------------------
 
 
-def owner_calls(site: Comptroller, account: Account, held: Held) -> Iterator[Call]:
+def owner_calls(site: Comptroller, account: Account, used: Iterable[str]) -> Iterator[Call]:
     """Ask on what terms Venus's markets count for this owner, who may be in an e-mode pool."""
     if site.vai is None:
         return
-    for market in used_markets(account, held):
+    for market in used:
         yield ABI["getEffectiveLtvFactor"](site.entry, account.address, market, _BY_THRESHOLD)
         yield ABI["getEffectiveLiquidationIncentive"](site.entry, account.address, market)
         yield ABI["isForcedLiquidationEnabledForUser"](site.entry, account.address, market)
@@ -143,7 +143,7 @@ def _nameless(book: Book, read: list[tuple[Listed, Snapshot]]) -> tuple[Token, .
 
 def _holding(answers: Answers, book: Book, account: Account, one: Listed, snapshot: Snapshot) -> Holding:
     return Holding(
-        market=_terms(answers, book, account, one),
+        market=terms_of(answers, book, account, one),
         books=one.books,
         tokens=snapshot.tokens,
         debt=current_debt(answers, account, one, snapshot.debt)[0],
@@ -153,7 +153,7 @@ def _holding(answers: Answers, book: Book, account: Account, one: Listed, snapsh
     )
 
 
-def _terms(answers: Answers, book: Book, account: Account, one: Listed) -> CToken:
+def terms_of(answers: Answers, book: Book, account: Account, one: Listed) -> CToken:
     """A market as it is for this owner: Venus is asked for what is effective, elsewhere it is the same for all."""
     site, wallet, listing = book.site, account.address, one.listing
     threshold = incentive = forced = None

@@ -11,6 +11,7 @@ costs one round trip.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from defirisk.chain.abi import checksum
@@ -19,10 +20,12 @@ from defirisk.chain.calls import Call, Chain
 from defirisk.errors import DefiriskError
 from defirisk.model import Market, Position
 from defirisk.protocols.compound_v3 import reader_accounts as accounts
+from defirisk.protocols.compound_v3 import reader_listing as listings
 from defirisk.protocols.compound_v3 import reader_market as markets
+from defirisk.protocols.compound_v3.listing import Listing
 from defirisk.protocols.compound_v3.reader_accounts import Account, Book
 from defirisk.protocols.compound_v3.reader_market import ABI, Site
-from defirisk.protocols.interface import Deployment, MarketReading
+from defirisk.protocols.interface import Deployment, MarketReading, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +39,9 @@ class CometReader:
         """Return the first calls of :meth:`read`, so that a client can send them together with its opening."""
         return markets.market_calls(deployment.entry)
 
-    async def read(self, chain: Chain, deployment: Deployment, wallets: Sequence[str]) -> MarketReading:
+    async def read(
+        self, chain: Chain, deployment: Deployment, wallets: Sequence[str], scope: Scope = Scope.ALL
+    ) -> MarketReading:
         """Read these wallets (EIP-55) in one market at the chain's pinned block.
 
         Raises:
@@ -44,17 +49,22 @@ class CometReader:
             NotAMarket: the entry is no Comet.
 
         """
+        in_full = scope is Scope.LISTED
         answers, entry = Answers(chain), deployment.entry
         users = [call for wallet in wallets for call in accounts.account_calls(entry, wallet)]
         await answers.ask([*self.early_calls(deployment), *users])
         site = markets.read_site(answers, entry)
-        owners = [_attempt(accounts.read_account, answers, site, wallet) for wallet in wallets]
+        owners = [_attempt(accounts.read_account, answers, site, wallet, scope) for wallet in wallets]
         if not list(_active(owners)):
             return MarketReading(tuple(_absent(owner) for owner in owners), site.rules.name)
-        await answers.ask(_second_calls(site, owners))
-        await answers.ask(_third_calls(answers, site, owners))
+        await answers.ask([*_second_calls(site, owners), *(listings.asset_calls(site) if in_full else ())])
+        more = listings.third_calls(answers, site) if in_full else ()
+        await answers.ask([*_third_calls(answers, site, owners), *more])
         book = _read_book(answers, deployment, site, owners)
-        return MarketReading(tuple(_position(answers, book, owner) for owner in owners), site.rules.name)
+        listing = listings.read_listing(answers, book, in_full=in_full)
+        found = (_position(answers, book, owner) for owner in owners)
+        assets = tuple(offer.asset.token for offer in listing.offers) if in_full else ()
+        return MarketReading(tuple(_listed(one, listing) for one in found), site.rules.name, assets)
 
 
 def _attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | DefiriskError:
@@ -123,3 +133,7 @@ def _position(answers: Answers, book: Book, owner: Account | DefiriskError) -> P
     if isinstance(owner, DefiriskError) or owner.empty:
         return _absent(owner)
     return _attempt(accounts.read_position, answers, book, owner)
+
+
+def _listed(found: Position | DefiriskError | None, listing: Listing) -> Position | DefiriskError | None:
+    return replace(found, listing=listing) if isinstance(found, Position) else found

@@ -22,6 +22,7 @@ from defirisk.protocols.compound_v3.account import (
 )
 from defirisk.protocols.compound_v3.reader_market import ABI, Site, decimals_of, read_asset_info
 from defirisk.protocols.compound_v3.state import BASE, Asset, Comet, CometState, ask_factor
+from defirisk.protocols.interface import Scope
 
 _VIEWS: Final = ("isLiquidatable", "isBorrowCollateralized", "borrowBalanceOf", "balanceOf")
 _BAD_PRICE: Final = "fd1ee349"
@@ -30,16 +31,21 @@ _BAD_PRICE: Final = "fd1ee349"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """``UserBasic`` of one owner (EIP-55): ``principal`` signed, ``held`` the offsets whose bit is set."""
+    """``UserBasic`` of one owner (EIP-55): ``principal`` signed, ``held`` the offsets whose bit is set.
+
+    ``scope`` is how much of it is read: supplied base secures nothing.
+    """
 
     owner: str
     principal: int
     held: tuple[int, ...]
+    scope: Scope = Scope.ALL
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing at all."""
-        return self.principal == 0 and not self.held
+        """Whether there is nothing to read."""
+        needed = self.principal if self.scope is not Scope.USED else min(0, self.principal)
+        return needed == 0 and not self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +102,11 @@ def balance_calls(answers: Answers, site: Site, account: Account) -> Iterator[Ca
 # --- decoding -----------------------------------------------------------------------------------------------------
 
 
-def read_account(answers: Answers, site: Site, owner: str) -> Account:
+def read_account(answers: Answers, site: Site, owner: str, scope: Scope) -> Account:
     """Read an owner's principal and asset bits."""
     basic = answers.read(ABI["userBasic"], site.entry, owner)
     principal, _, _, assets_in, reserved = basic
-    return Account(checksum(owner), principal, site.rules.held(assets_in, reserved, site.listed))
+    return Account(checksum(owner), principal, site.rules.held(assets_in, reserved, site.listed), scope)
 
 
 def read_token(answers: Answers, address: str, decimals: int) -> Token:

@@ -7,14 +7,18 @@ and ``comet-extended``, the asset list of up to 24, whose bits from 16 on are in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from defirisk.model import Amount, Borne, Limits, Standing
 from defirisk.protocols.compound_v3.absorb import absorb, sales_conserve
 from defirisk.protocols.compound_v3.account import judge
+from defirisk.protocols.compound_v3.changes import CHANGES
 from defirisk.protocols.compound_v3.limits import limits_of
 from defirisk.protocols.compound_v3.state import BASE, CometState
 from defirisk.protocols.interface import Pair, Refused, Slack, Step
+
+if TYPE_CHECKING:
+    from defirisk.protocols.fast import FastRules
 
 _LOW_BITS: Final = 16
 
@@ -22,9 +26,10 @@ _LOW_BITS: Final = 16
 class CometRules:
     """One variant's rules (:class:`defirisk.protocols.interface.Rules` of :class:`CometState`)."""
 
-    __slots__ = ("most_assets", "name", "whole_account")
+    __slots__ = ("changes", "most_assets", "name", "whole_account")
 
     def __init__(self, name: str, *, most_assets: int) -> None:
+        self.changes = CHANGES
         self.name = name
         self.most_assets = most_assets
         self.whole_account = True
@@ -39,6 +44,12 @@ class CometRules:
         """
         bits = assets_in | reserved << _LOW_BITS
         return tuple(offset for offset in range(listed) if bits >> offset & 1)
+
+    def fast(self) -> FastRules:
+        """The same in floats, for whole populations."""
+        from defirisk.protocols.compound_v3.fast import FAST  # noqa: PLC0415 - numpy, for populations only
+
+        return FAST
 
     def reprice(self, state: CometState, prices: tuple[int, ...]) -> CometState:
         """The same holdings at other oracle prices (by slot, 8 decimals)."""

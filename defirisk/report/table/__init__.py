@@ -49,11 +49,24 @@ def _blocks(checks: Check | CheckSet) -> Iterator[RenderableType]:
 
 def _check(check: Check) -> Iterator[RenderableType]:
     yield from header(check)
+    yield from _policy(check)
     yield from summary(check)
-    for account in check.accounts:
+    shown = check.accounts_of_interest
+    for account in shown:
         yield Text("")
         yield Group(*_account(account, check))
-    yield from families(p for account in check.accounts for p in account.positions)
+    if len(shown) < len(check.accounts):
+        yield Text("")
+        rest = len(check.accounts) - len(shown)
+        yield paragraph(f"Not shown in detail: {rest} more wallet{'' if rest == 1 else 's'}. --format json has all.")
+    yield from families(p for account in shown for p in account.positions)
+
+
+def _policy(check: Check) -> Iterator[RenderableType]:
+    if check.policy is not None:
+        from defirisk.report.policy.table import blocks  # noqa: PLC0415 - only where there is one
+
+        yield from blocks(check.policy)
 
 
 def _account(account: Account, check: Check) -> Iterator[RenderableType]:

@@ -33,6 +33,11 @@ PLACES = {
     "protocol_fee": (152, 16),
     "emode_category": (168, 8),
     "debt_ceiling": (212, 40),
+    "in_isolation": (61, 1),
+    "siloed": (62, 1),
+    "reserve_factor": (64, 16),
+    "borrow_cap": (80, 36),
+    "supply_cap": (116, 36),
 }
 
 

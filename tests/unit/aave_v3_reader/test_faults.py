@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from defirisk.chain.calls import Answer, Call, Returned, Reverted
 from defirisk.errors import DefiriskError
 from defirisk.model import Position, PositionStatus
+from defirisk.protocols.aave_v3.family import PROTOCOL
+from defirisk.protocols.interface import Scope
 
 from .chains import ABI, SYMBOL, Bent
 
@@ -83,4 +86,8 @@ def test_every_function_of_the_fragments_is_asked_by_some_revision() -> None:
         chain = covered(revision).say("getPriceOracleSentinel", Returned((0x5E).to_bytes(32)))
         chain.say("isLiquidationAllowed", Returned((1).to_bytes(32))).read()
         asked |= {call.data[:4] for call in chain.asked}
+    whole = covered("3.1").say("getPriceOracleSentinel", Returned((0x5E).to_bytes(32)))
+    whole.say("isLiquidationAllowed", Returned((1).to_bytes(32)))
+    asyncio.run(PROTOCOL.reader.read(whole, whole.deployment, whole.wallets, Scope.LISTED))
+    asked |= {call.data[:4] for call in whole.asked}
     assert {one.name for one in ABI if one.selector not in asked} == set()

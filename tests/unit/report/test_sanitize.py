@@ -30,6 +30,10 @@ def named(text: str) -> Token:
         ("  WETH \x00\x00", "WETH"),
         ("a\u0301\u0302\u0303\u0304\u0305", "a\u0301\u0302"),
         ("[bold red]X[/]", "[bold red]X[/]"),
+        ("::add-mask::0", ": :add-mask: :0"),
+        (":\u200b:stop", ": :stop"),
+        (":::x", ": : :x"),
+        ("##[set-output name=a]b", "# #[set-output name=a]b"),
     ],
 )
 def test_a_symbol_is_shown_without_its_tricks(hostile: str, shown: str) -> None:

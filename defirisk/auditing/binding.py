@@ -1,0 +1,90 @@
+"""Scenarios bound to a run's assets: checked once, the same for every chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from defirisk.auditing.ask import Ask
+from defirisk.auditing.begin import Begun
+from defirisk.auditing.partition import Plan
+from defirisk.chain.calls import Chain
+from defirisk.model import Snapshot, Token
+from defirisk.risk.binding import BoundScenario, known_assets, validate
+from defirisk.risk.families import FamilyBook
+from defirisk.risk.population.engine import chosen
+
+FEW_PAIRS: Final = 250_000
+"""Up to so many (wallet, scenario) pairs ``auto`` replays all exactly: it takes less time than reading does."""
+
+Assets = tuple[tuple[int, Token], ...]
+
+
+class Planner:
+    """How the chunks of a run are judged."""
+
+    def __init__(self, ask: Ask, chain: Chain, begun: Begun) -> None:
+        self._ask, self._begun = ask, begun
+        self._book = FamilyBook.load(ask.terms.families)
+        self._names = tuple(market.name for market in begun.markets)
+        self._checked = False
+        self._bound: dict[Assets, tuple[BoundScenario, ...]] = {}
+        self.engine = self._engine()
+        self._chain_id, self._block = chain.chain_id, chain.block.number
+
+    def plan(self, snapshot: Snapshot) -> Plan:
+        """The plan of a chunk.
+
+        Raises:
+            InputError: a scenario or a family override names what no market lists, or not clearly.
+        """
+        assets = tuple(dict.fromkeys(self._assets(snapshot)))
+        if assets not in self._bound:
+            if not self._checked and not self._some_market_failed(snapshot):
+                validate(self._ask.terms.scenarios, assets, self._book, self._names)
+                self._checked = True
+            lenient = [replace(scenario, preset=True) for scenario in self._ask.terms.scenarios]
+            book = FamilyBook.load({})  # the overrides were checked above, and here somebody may hold none of them
+            self._bound[assets] = validate(lenient, assets, book, self._names)
+        return self._plan(self._bound[assets])
+
+    def failing_plan(self) -> Plan:
+        """For wallets of which nothing was read: nothing is judged."""
+        return self._plan(())
+
+    def _plan(self, scenarios: tuple[BoundScenario, ...]) -> Plan:
+        return Plan(
+            chain_id=self._chain_id,
+            block=self._block,
+            markets=self._begun.markets,
+            scenarios=scenarios,
+            families=self._ask.terms.families,
+            liquidator=self._ask.terms.liquidator,
+            nearest=self._ask.terms.thresholds,
+            rows=self._ask.outcomes is not None,
+            engine=self.engine,
+            keep=self._ask.keep(),
+        )
+
+    def _engine(self) -> str:
+        """One engine for the whole run, so that no row depends on how the list was cut."""
+        engine = self._ask.engine
+        pairs = self._begun.listing.distinct * len(self._ask.terms.scenarios)
+        if engine == "auto" and pairs <= FEW_PAIRS:
+            return "exact"
+        return chosen(engine, liquidator=self._ask.terms.liquidator).engine
+
+    def _assets(self, snapshot: Snapshot) -> Iterator[tuple[int, Token]]:
+        """What the markets list, and units of account and price sources that positions bring along."""
+        listed = {token.address for token in snapshot.assets}
+        yield from ((snapshot.chain_id, token) for token in snapshot.assets)
+        for account in snapshot.accounts:
+            for chain_id, token in known_assets(account.positions):
+                if token.address not in listed:
+                    yield chain_id, token
+
+    def _some_market_failed(self, snapshot: Snapshot) -> bool:
+        """Whether a market was read for nobody, so that its assets are not known."""
+        failed = [{failure.market for failure in account.failures} for account in snapshot.accounts]
+        return bool(failed) and bool(set.intersection(*failed))

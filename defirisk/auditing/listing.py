@@ -1,0 +1,222 @@
+"""From a list as it comes to wallets that can be read, each once, in chunks on disk; what was rejected, and why."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from defirisk.auditing.columns import REJECTED
+from defirisk.auditing.formats import ADDRESS, MOST_LABELS, Entry, entries
+from defirisk.auditing.state import State
+from defirisk.chain.addresses import is_address, parse_address
+from defirisk.errors import BadList, InvalidAddress, UnwritableOutput
+from defirisk.report.sanitize import clean, csv_cell
+
+STDIN: Final = "-"
+SAID: Final = 20
+"""How many rejected lines are listed on stderr; all of them stand in the file."""
+_SHOWN: Final = 100
+_TELL_EVERY: Final = 20_000
+
+
+class Rejected(NamedTuple):
+    """A line that is no wallet: the text that stood there (not cleaned) and why."""
+
+    line: int
+    text: str
+    reason: str
+
+
+class Wallet(NamedTuple):
+    """A wallet of the list: EIP-55 address, and its labels as text."""
+
+    address: str
+    labels: Mapping[str, str]
+
+
+@dataclass
+class Listing:
+    """What a list held: ``given`` entries, of them ``distinct`` wallets, ``duplicates`` and ``rejected`` ones.
+
+    ``labels`` are the names of the further columns, in the order in which they first appeared; ``sample`` the first
+    rejected lines; ``digest`` is of the list's bytes.
+    """
+
+    digest: str
+    given: int = 0
+    distinct: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    chunks: int = 0
+    labels: tuple[str, ...] = ()
+    sample: list[Rejected] = field(default_factory=list)
+
+
+def digest_of(source: str, state: State) -> tuple[Path, str]:
+    """The list as a file, and the digest of its bytes; what comes from stdin is kept beside the state.
+
+    Raises:
+        BadList: it cannot be read, or is empty.
+        UnwritableOutput: stdin cannot be kept.
+    """
+    path = Path(source) if source != STDIN else _kept(state)
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            empty = file.tell() == 0
+    except OSError as problem:
+        raise BadList(f"{name_of(source)} cannot be read: {problem.strerror}") from problem
+    if empty:
+        raise BadList(f"{name_of(source)} is empty", hint="one address a line, or CSV with a column `address`")
+    return path, f"sha256:{digest}"
+
+
+def name_of(source: str) -> str:
+    """How the list is called in messages."""
+    return "standard input" if source == STDIN else Path(source).name
+
+
+def _kept(state: State) -> Path:
+    path = state.folder / "list"
+    if sys.stdin is None:
+        raise BadList("standard input is closed")
+    try:
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+    except OSError as problem:
+        raise UnwritableOutput(f"{path} cannot be written: {problem.strerror}") from problem
+    return path
+
+
+def take_in(path: Path, source: str, digest: str, state: State, chunk: int, *, tell: Any = None) -> Listing:
+    """Go through a list once: wallets to chunks of the state, rejected lines to its ``rejected.csv``.
+
+    Args:
+        path: the list as a file.
+        source: as it was asked for.
+        digest: of its bytes.
+        state: where chunks go.
+        chunk: wallets a chunk.
+        tell: told how many entries have been looked at, now and then.
+
+    Raises:
+        BadList: it is no list of wallets, or holds none.
+        UnwritableOutput: the state cannot be written.
+    """
+    listing = Listing(digest)
+    try:
+        with (state.folder / "rejected.csv").open("w", encoding="utf-8", newline="") as rejected:
+            _sort_out(
+                entries(path, name_of(source)),
+                listing,
+                _Chunks(state, chunk),
+                csv.writer(rejected, lineterminator="\n"),
+                tell,
+            )
+    except OSError as problem:
+        raise UnwritableOutput(f"{state.folder} cannot be written: {problem.strerror}") from problem
+    if not listing.given:
+        raise BadList(f"{name_of(source)} holds no wallet", hint="one address a line, or CSV with a column `address`")
+    return listing
+
+
+class _Chunks:
+    """Wallets to files of so many each."""
+
+    def __init__(self, state: State, size: int) -> None:
+        self._state, self._size, self.count = state, size, 0
+        self._held: list[str] = []
+
+    def add(self, wallet: Wallet) -> None:
+        self._held.append(json.dumps([wallet.address, dict(wallet.labels)], ensure_ascii=True, separators=(",", ":")))
+        if len(self._held) == self._size:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._held:
+            self._state.wallets_file(self.count).write_text("\n".join(self._held) + "\n", encoding="ascii")
+            self.count += 1
+            self._held = []
+
+
+def _sort_out(found: Iterator[Entry], listing: Listing, chunks: _Chunks, rejected: Any, tell: Any) -> None:
+    seen: set[bytes] = set()
+    labels: dict[str, None] = {}
+    rejected.writerow(column.name for column in REJECTED)
+    for entry in found:
+        listing.given += 1
+        if tell and listing.given % _TELL_EVERY == 0:
+            tell(listing.given)
+        checked = _checked(entry)
+        if isinstance(checked, Rejected):
+            _reject(checked, listing, rejected)
+            continue
+        key = bytes.fromhex(checked[2:])
+        if key in seen:
+            listing.duplicates += 1
+            continue
+        seen.add(key)
+        wallet = Wallet(checked, {_sound(name): _sound(value) for name, value in entry.labels.items()})
+        labels.update(dict.fromkeys(wallet.labels))
+        chunks.add(wallet)
+    chunks.flush()
+    listing.distinct, listing.chunks, listing.labels = len(seen), chunks.count, tuple(labels)
+    if len(labels) > MOST_LABELS:
+        raise BadList(f"more than {MOST_LABELS} labels are not carried through")
+
+
+def _sound(text: str) -> str:
+    """Text that can be written: half a surrogate pair, which JSON allows, becomes a question mark."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def _reject(one: Rejected, listing: Listing, rejected: Any) -> None:
+    listing.rejected += 1
+    if len(listing.sample) < SAID:
+        listing.sample.append(one)
+    rejected.writerow([one.line, csv_cell(one.text), one.reason])
+
+
+def _checked(entry: Entry) -> str | Rejected:
+    """The address, EIP-55, or why it is none."""
+    if entry.problem is not None:
+        return Rejected(entry.line, entry.text, entry.problem)
+    text = entry.text.strip()
+    try:
+        return parse_address(text)
+    except InvalidAddress:
+        return Rejected(entry.line, entry.text, _reason(text))
+
+
+def _reason(text: str) -> str:
+    if not text:
+        return f"no {ADDRESS}"
+    if is_address(text):
+        return "wrong checksum: a digit may be mistyped (all lower case carries no checksum)"
+    if "." in text.strip(".") and not text.lower().startswith("0x"):
+        return "a name, not an address: what it resolves to may change, so give the address itself"
+    return "not an address: that is 0x and 40 hex digits"
+
+
+def said(one: Rejected) -> str:
+    """A rejected line in one line."""
+    return f"line {one.line}: {clean(one.text, _SHOWN) or '(nothing)'}: {one.reason}"
+
+
+def wallets_of(state: State, chunk: int) -> list[Wallet]:
+    """The wallets of a chunk, as they were taken in."""
+    with state.wallets_file(chunk).open(encoding="ascii") as file:
+        return [Wallet(*json.loads(line)) for line in file]
+
+
+def listing_of(stored: Mapping[str, Any]) -> Listing:
+    """A listing from a manifest."""
+    fields = {name: stored[name] for name in ("digest", "given", "distinct", "duplicates", "rejected", "chunks")}
+    return Listing(**fields, labels=tuple(stored["labels"]), sample=[Rejected(*one) for one in stored["sample"]])

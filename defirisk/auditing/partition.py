@@ -1,0 +1,291 @@
+"""One partition of a population, judged: readings in, rows of both tables and a partial summary out.
+
+The one function that a local run, its worker processes and a cluster have in common. Pure: what it is given is what
+was read, and what it gives back merges with the others' to the same tables and the same figures, however it was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from defirisk.auditing.columns import OUTCOMES, POSITIONS, schema
+from defirisk.auditing.fast import fast_figures
+from defirisk.auditing.outcomes import Figures, exact_figures
+from defirisk.auditing.rows import Table, failed_row, outcome_row, position_row
+from defirisk.auditing.summary import (
+    DIGITS,
+    AssetSums,
+    Book,
+    Failed,
+    MarketSums,
+    ScenarioSums,
+    Summary,
+    Sums,
+    UnitSums,
+    Worst,
+    band_of,
+)
+from defirisk.model import AccountReading, Failure, Position, Standing, Unit
+from defirisk.report.check import differs
+from defirisk.report.sanitize import clean, symbol
+from defirisk.risk.axes import axes_of
+from defirisk.risk.binding import BoundScenario
+from defirisk.risk.families import FamilyBook
+from defirisk.risk.thresholds import Nearest, nearest_liquidation
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNPRICED = "unpriced"
+_NEVER_LOW = 2**256
+"""More than any health factor."""
+
+
+class AskedMarket(NamedTuple):
+    """A market that every wallet has a row for."""
+
+    name: str
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How every partition of a run is judged.
+
+    ``scenarios`` are bound; ``families`` overrides; ``nearest`` whether the nearest liquidation is looked for;
+    ``rows`` whether outcomes are wanted as rows too; ``keep`` how many of the worst positions are kept a unit.
+    """
+
+    chain_id: int
+    block: int
+    markets: tuple[AskedMarket, ...]
+    scenarios: tuple[BoundScenario, ...]
+    families: Mapping[str, str] = field(default_factory=dict)
+    liquidator: str = "largest"
+    nearest: bool = True
+    rows: bool = True
+    engine: str = "auto"
+    keep: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of a partition: rows in the wallets' order, markets in the order asked, scenarios in theirs."""
+
+    positions: pa.Table
+    outcomes: pa.Table
+    summary: Summary
+
+
+class Held(NamedTuple):
+    """A position that counts, judged as it stands today."""
+
+    position: Position
+    standing: Standing
+
+
+def judge_partition(readings: Sequence[AccountReading], plan: Plan) -> Judged:
+    """Judge what was read of some wallets.
+
+    Args:
+        readings: whole wallets, each in all the markets of the plan.
+        plan: how.
+
+    Raises:
+        UnknownLiquidator: no such order.
+    """
+    work = _Work(plan)
+    for reading in readings:
+        work.wallet(reading)
+    work.replay()
+    return Judged(work.positions.arrow(schema(POSITIONS)), work.outcomes.arrow(schema(OUTCOMES)), work.summary.trim())
+
+
+class _Work:
+    """A partition under way."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._book = FamilyBook.load(plan.families)
+        self._held: list[Held] = []
+        self.positions, self.outcomes = Table(POSITIONS), Table(OUTCOMES)
+        self.summary = Summary(plan.keep)
+
+    def wallet(self, reading: AccountReading) -> None:
+        """A row for every market, whatever came of it."""
+        positions = {position.market.name: position for position in reading.positions}
+        failures = {failure.market: failure for failure in reading.failures}
+        statuses = [
+            self._market(reading.address, asked, positions.get(asked.name), failures.get(asked.name))
+            for asked in self._plan.markets
+        ]
+        status = next((one for one in ("failed", "ok") if one in statuses), "no-position")
+        _count(self.summary.wallets, status)
+        self._sum_wallet(reading.address, statuses)
+
+    def _market(self, address: str, asked: AskedMarket, found: Position | None, failure: Failure | None) -> str:
+        sums = self.summary.markets.setdefault(asked.name, MarketSums(asked.protocol))
+        status = self._row(address, asked, found, failure, sums)
+        _count(sums.statuses, status)
+        return status
+
+    def _row(
+        self, address: str, asked: AskedMarket, found: Position | None, failure: Failure | None, sums: MarketSums
+    ) -> str:
+        place = {"chain_id": self._plan.chain_id, "block": self._plan.block, "address": address, "market": asked.name}
+        if failure is None and found is not None and found.unpriced:
+            failure = Failure(asked.name, asked.protocol, UNPRICED, _unpriced_text(found))
+        if failure is not None:
+            self._fail(address, failure)
+            self.positions.add({**place, **failed_row(failure)})
+            return "failed"
+        standing = found.rules.standing(found.state) if found is not None else None
+        if found is None or standing is None or not standing.at_stake:
+            self.positions.add({**place, "status": "no-position"})
+            return "no-position"
+        nearest = self._nearest(found, standing)
+        self.positions.add({**place, "status": "ok", **position_row(found, standing, nearest)})
+        self._hold(Held(found, standing), nearest, sums)
+        return "ok"
+
+    def _fail(self, address: str, failure: Failure) -> None:
+        self.summary.failures += 1
+        self.summary.failed.append(Failed(address, failure.market, failure.code, clean(failure.message)))
+
+    def _nearest(self, position: Position, standing: Standing) -> Nearest | None:
+        if not self._plan.nearest or standing.liquidatable or not standing.debt:
+            return None
+        axes = [axis for axis in axes_of(position, standing, self._book) if axis.kind == "asset"]
+        return nearest_liquidation(position, axes, today=standing)
+
+    def _hold(self, held: Held, nearest: Nearest | None, sums: MarketSums) -> None:
+        position, standing = held
+        self._held.append(held)
+        sums.unit = unit_key(position.market.unit)
+        _count(sums.rules, position.market.rules)
+        sums.differing += differs(position)
+        sums.unproved += nearest is not None and not nearest.proved
+        _add_standing(sums.book, standing, scale_of(position.market.unit))
+
+    def _sum_wallet(self, address: str, statuses: Sequence[str]) -> None:
+        """The wallet's debt by unit of account: over the positions just held."""
+        debts: dict[str, int] = {}
+        count = statuses.count("ok")
+        for position, standing in self._held[len(self._held) - count :]:
+            unit = position.market.unit
+            key = unit_key(unit)
+            self.summary.units.setdefault(key, UnitSums(unit.symbol))
+            debts[key] = debts.get(key, 0) + standing.debt_value * scale_of(unit)
+        for key, debt in debts.items():
+            self.summary.units[key].add_wallet(address, debt)
+
+    def replay(self) -> None:
+        """Every position that is held, under every scenario."""
+        replay = fast_figures if self._plan.engine == "fast" else exact_figures
+        found = iter(replay([(h.position, h.standing) for h in self._held], self._plan, self._book))
+        for held in self._held:
+            figures = [next(found) for _ in self._plan.scenarios]
+            self._replayed(held, figures)
+
+    def _replayed(self, held: Held, figures: Sequence[Figures]) -> None:
+        position, standing = held
+        unit = position.market.unit
+        book = self.summary.markets[position.market.name].book
+        for scenario, one in zip(self._plan.scenarios, figures, strict=True):
+            sums = book.scenarios.setdefault(scenario.name, ScenarioSums())
+            _add_outcome(sums, standing, one, scale_of(unit))
+            if one.refused:
+                _count(self.summary.notices, one.refused)
+            if self._plan.rows:
+                place = {
+                    "chain_id": self._plan.chain_id,
+                    "block": self._plan.block,
+                    "address": position.owner,
+                    "market": position.market.name,
+                    "scenario": scenario.name,
+                }
+                self.outcomes.add({**place, **outcome_row(one, unit)})
+        if standing.debt:
+            self.summary.units[unit_key(unit)].worst.append(self._worst(held, figures))
+            if len(self.summary.units[unit_key(unit)].worst) > 50 * self._plan.keep:
+                self.summary.trim()
+
+    def _worst(self, held: Held, figures: Sequence[Figures]) -> Worst:
+        position, standing = held
+        scale = scale_of(position.market.unit)
+        losses = [(-one.loss, place) for place, one in enumerate(figures)]
+        minus_loss, place = min(losses, default=(0, 0))
+        at_risk = standing.liquidatable or any(one.liquidatable for one in figures)
+        return Worst(
+            minus_loss * scale,
+            -standing.debt_value * scale if at_risk else 0,
+            _NEVER_LOW if standing.health_factor is None else standing.health_factor,
+            position.owner,
+            position.market.name,
+            self._plan.scenarios[place].name if minus_loss else "",
+            standing.debt_value * scale,
+            standing.collateral_value * scale,
+        )
+
+
+def unit_key(unit: Unit) -> str:
+    """What tells one unit of account from another: its symbol, and the asset that it is."""
+    return f"{unit.symbol} {unit.asset}" if unit.asset else unit.symbol
+
+
+def scale_of(unit: Unit) -> int:
+    """From a market's base units to those of a summary."""
+    scale: int = 10 ** (DIGITS - unit.decimals)
+    return scale
+
+
+def _add_standing(book: Book, standing: Standing, scale: int) -> None:
+    collateral, debt = standing.collateral_value * scale, standing.debt_value * scale
+    book.total.add(collateral, debt)
+    book.bands.setdefault(band_of(standing.health_factor), Sums()).add(collateral, debt)
+    _add_assets(book.assets, standing, scale)
+
+
+def _add_assets(assets: dict[str, AssetSums], standing: Standing, scale: int) -> None:
+    for leg in standing.collateral:
+        if leg.counts:
+            assets.setdefault(leg.token.address, AssetSums(symbol(leg.token))).collateral += leg.value * scale
+    for owed in standing.debt:
+        assets.setdefault(owed.token.address, AssetSums(symbol(owed.token))).debt += owed.value * scale
+
+
+def _add_outcome(sums: ScenarioSums, standing: Standing, one: Figures, scale: int) -> None:
+    sums.positions += 1
+    if one.refused:
+        sums.refused += 1
+        return
+    sums.liquidations += one.liquidations
+    sums.repaid += one.repaid * scale
+    sums.bad_debt += one.bad_debt * scale
+    sums.uncovered += one.uncovered * scale
+    sums.loss += one.loss * scale
+    sums.losing += one.loss > 0
+    sums.fast += not one.exact
+    if one.liquidatable:
+        sums.liquidatable.add(standing.collateral_value * scale, standing.debt_value * scale)
+        _add_assets(sums.assets, standing, scale)
+    for token, value in one.lost:
+        sums.assets.setdefault(token.address, AssetSums(symbol(token))).bad_debt += value * scale
+
+
+def _count(counts: dict[str, int], key: str) -> None:
+    counts[key] = counts.get(key, 0) + 1
+
+
+def _unpriced_text(position: Position) -> str:
+    from defirisk.report.legs import unpriced_message  # noqa: PLC0415 - rare
+
+    return unpriced_message(position)
+
+
+def failing(addresses: Iterable[str], markets: Iterable[AskedMarket], code: str, message: str) -> list[AccountReading]:
+    """Readings of wallets of which nothing could be read."""
+    failures = tuple(Failure(market.name, market.protocol, code, message) for market in markets)
+    return [AccountReading(address, (), failures) for address in addresses]

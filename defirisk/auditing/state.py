@@ -1,0 +1,216 @@
+"""The state of a run on disk: ``<output>.resume/``, locked, with all that makes an interrupted run go on the same.
+
+    lock                 who works on it
+    wallets/000000.jsonl the list, checked, each wallet once, in chunks
+    manifest.json        block and hash, markets, options, digests: written once, before the first chunk is read
+    chunks/000000.*      finished chunks: positions, outcomes, and last the record that says that they are complete
+
+Every file is written under another name and renamed, so that whatever has its name is whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from defirisk.errors import RunInProgress, StateExists, StateUnusable, UnwritableOutput
+from defirisk.files import replaced
+
+FORMAT: Final = "defirisk-audit-state/1"
+_MANIFEST: Final = "manifest.json"
+_LOCK: Final = "lock"
+_MOST_HOLDER: Final = 200
+
+
+class State:
+    """A state folder that this process has locked. Use :func:`state_for`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.wallets = folder / "wallets"
+        self.chunks = folder / "chunks"
+
+    def manifest(self) -> dict[str, Any] | None:
+        """What the run began with; ``None`` where it was interrupted before it had begun.
+
+        Raises:
+            StateUnusable: it is no manifest of this format.
+        """
+        path = self.folder / _MANIFEST
+        if not path.exists():
+            return None
+        manifest = read_json(path)
+        if manifest.get("format") != FORMAT:
+            raise StateUnusable(f"{path} is not of the format {FORMAT}", hint=f"remove {self.folder} to begin anew")
+        return manifest
+
+    def begin(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest: from here on the run can go on."""
+        write_json(self.folder / _MANIFEST, {"format": FORMAT, **manifest})
+
+    def clear(self) -> None:
+        """Empty a folder in which nothing has begun."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _LOCK:
+                path.unlink()
+        self.wallets.mkdir()
+        self.chunks.mkdir()
+
+    def wallets_file(self, chunk: int) -> Path:
+        """Where the wallets of a chunk stand."""
+        return self.wallets / f"{chunk:06}.jsonl"
+
+    def part(self, chunk: int, kind: str) -> Path:
+        """Where a table's part of a chunk stands."""
+        return self.chunks / f"{chunk:06}.{kind}.parquet"
+
+    def record_file(self, chunk: int) -> Path:
+        """Where the record of a chunk stands."""
+        return self.chunks / f"{chunk:06}.json"
+
+    def record(self, chunk: int) -> dict[str, Any] | None:
+        """The record of a finished chunk; ``None`` if it is not finished."""
+        path = self.record_file(chunk)
+        return read_json(path) if path.exists() else None
+
+    def remove(self) -> None:
+        """Done: nothing is left to go on from."""
+        shutil.rmtree(self.folder)
+
+
+@contextmanager
+def state_for(output: Path | None, *, resume: bool) -> Iterator[State]:
+    """The locked state of a run that writes ``output``; a folder that vanishes where there is no output.
+
+    Raises:
+        StateExists: an interrupted run's state lies there, and ``resume`` was not asked for.
+        RunInProgress: another run works on it.
+        UnwritableOutput: it cannot be made.
+    """
+    if output is None:
+        with tempfile.TemporaryDirectory(prefix="defirisk-audit-") as vanishing:
+            state = State(Path(vanishing))
+            state.clear()
+            yield state
+        return
+    folder = output.with_name(f"{output.name}.resume")
+    fresh = _make(folder)
+    with _locked(folder):
+        if not fresh and not resume and (folder / _MANIFEST).exists():
+            raise StateExists(
+                f"{folder} holds the state of an interrupted audit",
+                hint=f"--resume goes on with it; to begin anew, remove it: rm -r {folder}",
+            )
+        state = State(folder)
+        if not (folder / _MANIFEST).exists():
+            with _said(folder):
+                state.clear()
+        yield state
+
+
+def _make(folder: Path) -> bool:
+    """Make the folder; whether it was not there."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise UnwritableOutput(f"{folder} is in the way: it is no folder") from None
+        return False
+    except OSError as problem:
+        raise UnwritableOutput(f"{folder} cannot be made: {problem.strerror}") from problem
+    return True
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    path = folder / _LOCK
+    with _said(folder):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _held(folder, handle) from None
+        if not os.fstat(handle).st_nlink:
+            raise RunInProgress(f"another run has just ended and removed {folder}", hint="run again")
+        with _said(folder):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _held(folder: Path, handle: int) -> RunInProgress:
+    from defirisk.report.sanitize import clean  # noqa: PLC0415 - only to say who
+
+    holder = clean(os.pread(handle, _MOST_HOLDER, 0).decode(errors="replace")) or "another process"
+    return RunInProgress(f"{folder} is in use by {holder}", hint="wait for it, or write to another output")
+
+
+@contextmanager
+def _said(folder: Path) -> Iterator[None]:
+    """A full disk or a missing permission is said of the path."""
+    try:
+        yield
+    except OSError as problem:
+        raise UnwritableOutput(f"{folder} cannot be written: {problem.strerror or problem}") from problem
+
+
+def replace_with(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file whole or not at all; a device or pipe directly.
+
+    Raises:
+        UnwritableOutput: it cannot be written.
+    """
+    with _said(path), replaced(path, known=True) as file:
+        write(file)
+
+
+def put_beside(target: Path, source: Path, *, wanted: bool) -> None:
+    """Copy a finished file to its name, whole or not at all; or take away what an earlier run left there.
+
+    Raises:
+        UnwritableOutput: it cannot be written.
+    """
+    if not wanted:
+        with _said(target):
+            target.unlink(missing_ok=True)
+        return
+    with source.open("rb") as finished:
+        replace_with(target, lambda file: shutil.copyfileobj(finished, file))
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """One JSON document, whole or not at all."""
+    text = json.dumps(document, separators=(",", ":"), sort_keys=True)
+    replace_with(path, lambda file: _put(file, text.encode()))
+
+
+def _put(file: BinaryIO, content: bytes) -> None:
+    file.write(content)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A document of ours.
+
+    Raises:
+        StateUnusable: it is not what was written.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as problem:
+        raise StateUnusable(f"{path} cannot be read: {problem}", hint="remove the folder to begin anew") from problem
+    if not isinstance(document, dict):
+        raise StateUnusable(f"{path} holds no JSON object", hint="remove the folder to begin anew")
+    return document

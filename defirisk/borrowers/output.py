@@ -1,0 +1,27 @@
+"""The wallets as a file: CSV, JSON lines or Parquet, by the name's ending."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from defirisk.borrowers.run import Row
+
+COLUMNS: Final = ("address", "first_block", "kind")
+JSON_LINES: Final = (".jsonl", ".ndjson")
+
+
+def text(rows: Sequence[Row], path: Path | None) -> str:
+    """The rows as text: JSON lines if the file's name says so, else CSV. Nothing in a row is anybody else's text."""
+    if path is not None and path.suffix.lower() in JSON_LINES:
+        return "".join(json.dumps(asdict(row)) + "\n" for row in rows)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows((row.address, row.first_block, row.kind) for row in rows)
+    return stream.getvalue()

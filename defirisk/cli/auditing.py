@@ -1,0 +1,97 @@
+"""From the options of ``audit`` to a run, and from its result to stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from defirisk.auditing.ask import Ask
+from defirisk.auditing.result import AuditResult
+from defirisk.cli.flow import Asked, plain_terms_of, where_of
+from defirisk.cli.output import check_writable, print_out, say, written_out
+from defirisk.cli.progress import progress
+
+LISTED = 20
+"""How many failed wallets are named on stderr."""
+
+
+def audit_and_deliver(source: str, asked: Asked, *, format_: str, quiet: bool) -> int:
+    """``defirisk audit``."""
+    from defirisk.auditing.pipeline import run  # noqa: PLC0415 - after the options are known to be sound
+
+    ask = _ask(source, asked)
+    for path in (ask.output, ask.outcomes, ask.top_file()):
+        if path is not None:
+            check_writable(path)
+    with progress(quiet=quiet, rate=True) as hook:
+        work = run(ask, progress=hook, say=say, deliver=lambda result: _print(result, format_))
+        try:
+            result = asyncio.run(_stopped_by_term(work))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+    return _conclude(result, ask, quiet=quiet)
+
+
+def _ask(source: str, asked: Asked) -> Ask:
+    return Ask(
+        source=source,
+        where=where_of(asked),
+        terms=plain_terms_of(asked),
+        output=asked["output"],
+        outcomes=asked["outcomes"],
+        top=asked["top"],
+        top_output=asked["top_output"],
+        resume=asked["resume"],
+        strict=asked["strict"],
+        engine=asked["engine"],
+        chunk=asked["chunk"],
+    )
+
+
+async def _stopped_by_term(work: Coroutine[Any, Any, AuditResult]) -> AuditResult:
+    """SIGTERM ends a run as Ctrl-C does: workers are ended, temporary files removed."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+def _print(result: AuditResult, format_: str) -> None:
+    """The summary on stdout; before it, erase whatever the bar left on the screen."""
+    if format_ == "json":
+        from defirisk.report.json import dumps  # noqa: PLC0415 - only the format asked for
+
+        print_out(dumps(result.to_dict()))
+        return
+    if format_ == "markdown":
+        from defirisk.report import audit_markdown  # noqa: PLC0415 - only the format asked for
+
+        print_out(audit_markdown.text(result))
+        return
+    from defirisk.report import audit_table  # noqa: PLC0415 - only the format asked for
+    from defirisk.report.table import console_for, piped_width  # noqa: PLC0415 - as above
+
+    if sys.stdout is None or not sys.stdout.isatty():
+        print_out(audit_table.text(result, width=piped_width()))
+        return
+    with written_out():
+        audit_table.render(result, console_for(sys.stdout))
+
+
+def _conclude(result: AuditResult, ask: Ask, *, quiet: bool) -> int:
+    for notice in result.refused[:LISTED]:
+        say(f"error[{notice.code}]: {notice.text}")
+    failed = result.summary.failed
+    for one in failed[:LISTED]:
+        say(f"error[{one.code}]: {one.address} in {one.market}: {one.message}")
+    if result.summary.failures > LISTED:
+        say(f"... and {result.summary.failures - LISTED:,} more; all are rows with the status failed")
+    state = ask.state_of()
+    if result.resumable and state is not None:
+        say(f"hint: --resume asks again for what could not be read, at the same block ({state.name}.resume is kept)")
+    if not quiet:
+        for kind, path in result.files.items():
+            say(f"{kind}: {path}")
+    return result.exit_code

@@ -1,0 +1,51 @@
+"""From the options of ``defirisk borrowers`` to its result, on stdout or in a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from defirisk.cli.output import check_writable, print_out, say, write_whole
+from defirisk.cli.progress import progress
+from defirisk.errors import InputError
+from defirisk.sources import Where
+
+
+def borrowers_to(output: Path | None, asked: Mapping[str, Any], *, resume: bool, quiet: bool) -> int:
+    """Run it, write it, and say on stderr how far it goes."""
+    from defirisk.borrowers.output import text  # noqa: PLC0415 - after the options are known to be sound
+    from defirisk.borrowers.run import (  # noqa: PLC0415 - as above
+        Asked,
+        Borrowers,
+        find_borrowers,
+        find_borrowers_resumably,
+    )
+
+    path = None if output is None or str(output) == "-" else output
+    chains = () if asked["chain"] is None else (asked["chain"],)
+    where = Where(rpc=tuple(asked["rpc"]), chains=chains, block=asked["last"], markets=(asked["market"],))
+    wanted = Asked(where, asked["first"])
+    if path is None:
+        if resume:
+            raise InputError("what goes to stdout cannot be resumed", hint="name a file: -o wallets.csv")
+        with progress(quiet=quiet) as hook:
+            found = asyncio.run(find_borrowers(wanted, hook))
+        print_out(text(found.rows(), None))
+    else:
+        check_writable(path)
+
+        def write(found: Borrowers) -> None:
+            write_whole(path, text(found.rows(), path))
+
+        folder = path.with_name(path.name + ".resume")
+        with progress(quiet=quiet) as hook:
+            found = asyncio.run(find_borrowers_resumably(wanted, folder, write, resume=resume, progress=hook))
+    if not quiet:
+        _say_how_far(found.plan.market, len(found), found.plan.first, found.plan.last.number)
+    return 0
+
+
+def _say_how_far(market: str, wallets: int, first: int, last: int) -> None:
+    say(f"{wallets} wallet(s) in {market} from block {first} to {last}; later ones: --from-block {last + 1}")

@@ -1,0 +1,84 @@
+"""``defirisk check`` under a policy: the file, the run, the reports, what CI is told, and the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from defirisk.cli.gate_asked import Asked, Report, gate_of, refuse_beside_policy, reports_of
+from defirisk.cli.gate_github import annotate_error, tell_github
+from defirisk.cli.gate_reports import write_reports
+from defirisk.cli.output import say, say_error
+from defirisk.cli.progress import progress
+from defirisk.cli.results import deliver
+from defirisk.errors import DefiriskError, InputError
+from defirisk.sources import Where
+
+if TYPE_CHECKING:
+    from defirisk.policy.findings import PolicyResult
+    from defirisk.policy.gate import Gate
+    from defirisk.policy.terms import Policy
+    from defirisk.report.check import Check
+
+
+def run_gate(
+    path: Path, addresses: Sequence[str], asked: Asked, where: Where, *, format_: str, output: Path | None, quiet: bool
+) -> int:
+    """Judge a policy, write everything that was asked for, and tell the exit code."""
+    from defirisk.policy.load import for_wallets, load_policy  # noqa: PLC0415 - only with a policy
+
+    refuse_beside_policy(asked)
+    reports = reports_of(asked["reports"])
+    try:
+        policy = for_wallets(load_policy(path), addresses)
+    except DefiriskError as problem:
+        annotate_error(problem, path)
+        raise
+    if not quiet:
+        say(f"policy: {policy.file}")
+    return _Gate(policy, gate_of(asked), reports).run(where, format_=format_, output=output, quiet=quiet)
+
+
+class _Gate:
+    """One run under a policy, from reading to the exit code."""
+
+    def __init__(self, policy: Policy, gate: Gate, reports: Sequence[Report]) -> None:
+        self._policy, self._gate, self._reports = policy, gate, reports
+
+    def run(self, where: Where, *, format_: str, output: Path | None, quiet: bool) -> int:
+        from defirisk.policy.gate import run_policy, where_of  # noqa: PLC0415 - only with a policy
+        from defirisk.policy.judging import unread  # noqa: PLC0415 - only with a policy
+
+        try:
+            with progress(quiet=quiet) as hook:
+                check = asyncio.run(run_policy(self._policy, where_of(self._policy, where), self._gate, hook))
+        except DefiriskError as cause:
+            self._finish(unread(self._policy, cause, self._gate.terms), None)
+            raise
+        return self._deliver(check, format_, output)
+
+    def _deliver(self, check: Check, format_: str, output: Path | None) -> int:
+        """Reports first: a result that nobody can take must not keep them from being written."""
+        result = _result_of(check)
+        written = self._finish(result, check)
+        read = deliver(check, format_, output)
+        for problem in result.problems:
+            where = f"{self._policy.file}, line {problem.line}: " if problem.line else ""
+            say_error(problem.code, where + problem.text, problem.hint)
+        for notice in check.refused:
+            say_error(notice.code, notice.text, None)
+        codes = {result.exit_code, read, 0 if written and not check.refused else InputError.exit_code}
+        return next((code for code in (2, 3, 1) if code in codes), 0)
+
+    def _finish(self, result: PolicyResult, check: Check | None) -> bool:
+        """Write every report that can be written and tell CI; whether all could be."""
+        written = [write_reports(result, check, self._reports), tell_github(result, check)]
+        return all(written)
+
+
+def _result_of(check: Check) -> PolicyResult:
+    if check.policy is None:
+        raise InputError("this check was made without a policy")
+    return check.policy

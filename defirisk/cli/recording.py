@@ -1,0 +1,74 @@
+"""``defirisk record``: addresses, a policy file's wallets, or those of an earlier recording."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from defirisk.chain.recording import load_fixture, write_fixture
+from defirisk.cli.flow import Asked, where_of
+from defirisk.cli.output import check_writable, print_out, say
+from defirisk.cli.progress import progress
+from defirisk.errors import InputError
+from defirisk.rerecording import record, refresh
+from defirisk.sources import Where
+
+
+def record_to(output: Path, addresses: Sequence[str], asked: Asked, *, quiet: bool) -> int:
+    """Record these wallets."""
+    return _record(output, addresses, where_of(asked), strict=asked["strict"], quiet=quiet)
+
+
+def record_policy(path: Path | None, output: Path | None, asked: Asked, *, quiet: bool) -> int:
+    """Record the wallets of a policy file: the one named or found, into the recording that it names unless told.
+
+    Raises:
+        InputError: there is no policy file, or nothing says where to write.
+        BadPolicy: it is not sound.
+    """
+    from defirisk.policy.gate import where_of as policy_where  # noqa: PLC0415 - only with a policy
+    from defirisk.policy.load import find_policy, for_wallets, load_policy  # noqa: PLC0415 - only with a policy
+
+    found = path or find_policy(Path.cwd())
+    if found is None:
+        raise InputError("no wallet was given", hint="ADDRESS..., --refresh FILE, or a policy file that names wallets")
+    policy = for_wallets(load_policy(found), ())
+    target = output or (Path(policy.source.fixture) if policy.source.fixture else None)
+    if target is None:
+        raise InputError("where to write the recording was not given", hint="--output FILE, or fixture in the policy")
+    if not quiet:
+        say(f"policy: {policy.file}")
+    wallets = [wallet.address for wallet in policy.wallets]
+    live = replace(policy, source=replace(policy.source, fixture=None))  # never from what is to be made
+    return _record(target, wallets, policy_where(live, where_of(asked)), strict=asked["strict"], quiet=quiet)
+
+
+def refresh_to(old: Path, output: Path, asked: Asked, *, quiet: bool) -> int:
+    """Record the wallets and markets of a recording again, and print what changed."""
+    from defirisk.report.refreshed import text  # noqa: PLC0415 - only to refresh
+    from defirisk.report.table import piped_width  # noqa: PLC0415 - only to refresh
+
+    check_writable(output)
+    recorded = load_fixture(old)
+    with progress(quiet=quiet) as hook:
+        if hook:
+            hook("recording", 0, 0)
+        fixture, changes = asyncio.run(refresh(recorded, where_of(asked), strict=asked["strict"]))
+    write_fixture(output, fixture)
+    print_out(text(recorded.source, recorded.block, fixture.block, changes, width=piped_width()))
+    return 0
+
+
+def _record(output: Path, addresses: Sequence[str], where: Where, *, strict: bool, quiet: bool) -> int:
+    check_writable(output)
+    with progress(quiet=quiet) as hook:
+        if hook:
+            hook("recording", 0, 0)
+        fixture = asyncio.run(record(addresses, where, strict=strict))
+    write_fixture(output, fixture)
+    if not quiet:
+        wallets, markets = len(fixture.wallets), len(fixture.markets)
+        say(f"recorded {wallets} wallet(s) in {markets} market(s) at block {fixture.block.number} to {output}")
+    return 0

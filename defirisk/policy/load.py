@@ -1,0 +1,149 @@
+"""Policy files and baselines on disk: where they are looked for, and how they are read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from defirisk.chain.jsontext import parse as parse_json
+from defirisk.errors import BadBaseline, BadFile, BadPolicy
+from defirisk.policy.parse import parse_policy
+from defirisk.policy.seen import Seen, seen_before
+from defirisk.policy.terms import Policy, Wallet
+
+NAME: Final = "defirisk.toml"
+PYPROJECT: Final = "pyproject.toml"
+_TABLE: Final = b"tool.defirisk"
+_LARGEST: Final = 1_000_000
+_LARGEST_BASELINE: Final = 256 << 20
+
+
+def find_policy(start: Path) -> Path | None:
+    """The policy file for a folder: ``defirisk.toml``, or a ``pyproject.toml`` with ``[tool.defirisk]``.
+
+    It is looked for there and further up to the root of the repository; outside a repository only there. ``None``
+    where there is none.
+
+    Raises:
+        BadPolicy: a ``pyproject.toml`` that names the table and is not TOML.
+    """
+    for folder in _folders(start.resolve()):
+        if (folder / NAME).is_file():
+            return folder / NAME
+        if _holds_table(folder / PYPROJECT):
+            return folder / PYPROJECT
+    return None
+
+
+def load_policy(path: Path) -> Policy:
+    """Read a policy file.
+
+    Raises:
+        BadFile: it cannot be read.
+        BadPolicy: it is not sound.
+    """
+    file = shown_path(path)
+    return parse_policy(_text(path, file), file, path.parent, tool=path.name == PYPROJECT)
+
+
+def for_wallets(policy: Policy, addresses: Sequence[str]) -> Policy:
+    """The policy for these wallets only, as given; what the file does not name is under ``[policy]``.
+
+    Raises:
+        BadPolicy: no wallet is left.
+        InvalidAddress: one is no address.
+    """
+    if addresses:
+        known = {name.lower(): wallet for wallet in policy.wallets for name in (wallet.address, wallet.label) if name}
+        wallets = tuple(_one(policy, known.get(text.strip().lower()), text) for text in addresses)
+        return replace(policy, wallets=tuple({wallet.address: wallet for wallet in wallets}.values()))
+    if not policy.wallets:
+        raise BadPolicy("no wallet is named", file=policy.file, hint="add [[wallet]] with an address, or give one")
+    return policy
+
+
+def load_baseline(path: Path) -> Seen:
+    """Read an earlier result.
+
+    Raises:
+        BadBaseline: it cannot be read, is not JSON, or no result to compare with.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST_BASELINE + 1)
+    except OSError as error:
+        raise BadBaseline(f"the baseline {path} cannot be read: {error.strerror or error}") from error
+    if len(raw) > _LARGEST_BASELINE:
+        raise BadBaseline(f"the baseline {path} is larger than {_LARGEST_BASELINE >> 20} MiB")
+    return seen_before(_json(raw, path), path.name)
+
+
+def shown_path(path: Path) -> str:
+    """A path as messages and reports name it: relative to the working directory where it is inside it."""
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def repository_of(folder: Path) -> Path | None:
+    """The root of the repository that a folder is in; ``None`` where it is in none."""
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), None)
+
+
+def _folders(start: Path) -> Iterator[Path]:
+    """A folder, and those above it up to the root of its repository."""
+    root = repository_of(start) or start
+    for folder in (start, *start.parents):
+        yield folder
+        if folder == root:
+            return
+
+
+def _holds_table(path: Path) -> bool:
+    try:
+        raw = path.read_bytes() if path.is_file() else b""
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror or error}") from error
+    if _TABLE not in raw:
+        return False
+    try:
+        document = tomllib.loads(raw.decode())
+    except ValueError as error:
+        raise BadPolicy(f"not TOML: {str(error)[:200]}", file=shown_path(path)) from error
+    tool = document.get("tool")
+    return isinstance(tool, dict) and "defirisk" in tool
+
+
+def _text(path: Path, file: str) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
+    except OSError as error:
+        raise BadFile(f"{file} cannot be read: {error.strerror or error}") from error
+    if len(data) > _LARGEST:
+        raise BadFile(f"{file} is larger than {_LARGEST:,} bytes, too large for a policy file")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise BadPolicy("not a text in UTF-8, so not TOML", file=file, line=line) from error
+
+
+def _json(raw: bytes, path: Path) -> Any:
+    try:
+        return parse_json(raw.decode())
+    except ValueError as error:
+        raise BadBaseline(f"the baseline {path} is not JSON: {error}") from error
+
+
+def _one(policy: Policy, known: Wallet | None, text: str) -> Wallet:
+    if known is not None:
+        return known
+    from defirisk.chain.addresses import parse_address  # noqa: PLC0415 - only for wallets that the file does not name
+
+    is_name = "." in text.strip(".") and not text.startswith("0x")
+    return Wallet(text.strip().lower() if is_name else parse_address(text), None, policy.clauses)

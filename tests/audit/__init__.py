@@ -1,0 +1,1 @@
+"""`defirisk audit`: lists, tables, the summary, resumption, faults."""

@@ -1,0 +1,275 @@
+"""A thousand wallets read in waves through endpoints that misbehave, in front of anvil with real contracts.
+
+Whatever happens: every wallet is there, and either as a healthy endpoint tells it or failed with its cause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from defirisk.chain.client import open_chain
+from defirisk.chain.usage import Usage
+from defirisk.model import AccountReading
+from defirisk.protocols import registry
+from defirisk.reading import WaveReader
+from tests.onchain.crowd import Crowd, crowd
+from tests.onchain.deploy import MULTICALL3
+from tests.support.faulty_proxy import (
+    Answer,
+    Drop,
+    FaultyProxy,
+    Rewrite,
+    Stall,
+    Trickle,
+    after,
+    always,
+    between,
+    for_seconds,
+    one_in,
+)
+
+CHUNK = 250
+QUICK: dict[str, Any] = {"backoff": 0.01, "rate_limit": None, "timeout": 20.0}
+Accounts = Mapping[str, AccountReading]
+
+
+@dataclass(frozen=True)
+class Found:
+    accounts: Accounts
+    codes: list[str]
+    texts: str
+    usage: tuple[Usage, ...]
+
+    @property
+    def failed(self) -> dict[str, str]:
+        return {address: one.failures[0].code for address, one in self.accounts.items() if one.failures}
+
+
+@pytest.fixture(scope="module")
+def people() -> Iterator[Crowd]:
+    with crowd(1_000) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def healthy(people: Crowd) -> Accounts:
+    found = read(people, [people.url])
+    assert (found.failed, found.codes) == ({}, [])
+    assert sum(len(one.positions) for one in found.accounts.values()) > 900
+    return found.accounts
+
+
+@pytest.fixture
+def proxies(people: Crowd) -> Iterator[list[FaultyProxy]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(FaultyProxy(people.url)) for _ in range(2)]
+
+
+def read(people: Crowd, urls: Sequence[str], wallets: int = 1_000, chunk: int = CHUNK, **settings: Any) -> Found:
+    deployment = registry.deployment_at("aave-v3", people.world.entry, 31337)
+
+    async def run() -> Found:
+        async with open_chain(urls, **QUICK | settings) as chain:
+            reader, accounts = WaveReader(chain, [deployment]), {}
+            for start in range(0, wallets, chunk):
+                part = people.wallets[start : min(start + chunk, wallets)]
+                accounts.update({one.address: one for one in (await reader.read(part)).accounts})
+            assert list(accounts) == people.wallets[:wallets], "a wallet is missing"
+            codes = [notice.code for notice in chain.warnings]
+            return Found(accounts, codes, " ".join(notice.text for notice in chain.warnings), chain.usage)
+
+    return asyncio.run(run())
+
+
+def same(found: Found, healthy: Accounts) -> bool:
+    return all(one == healthy[address] for address, one in found.accounts.items())
+
+
+# --- for a while ---
+
+
+@pytest.mark.parametrize("headers", [(("Retry-After", "1"),), ()], ids=["retry-after", "bare"])
+def test_429_for_a_while(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], headers: tuple[tuple[str, str], ...]
+) -> None:
+    proxy = proxies[0]
+    proxy.fault = for_seconds(2.0, Answer(429, b"slow down", headers), after=2)
+    found = read(people, [proxy.url], backoff=0.5, batch_size=300)
+    assert same(found, healthy)
+    assert found.codes == []
+    (usage,) = found.usage
+    assert usage.complaints >= 1
+    assert usage.retries >= 1
+    if headers:
+        rests = [later - earlier for earlier, later in zip(proxy.times, proxy.times[1:], strict=False)]
+        assert max(rests) >= 0.9, "it did not rest when it was asked to"
+
+
+def test_it_asks_less_after_complaints_and_more_again(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]
+) -> None:
+    proxy = proxies[0]
+    proxy.fault = between(3, 5, Answer(429))
+    found = read(people, [proxy.url], batch_size=20, chunk=1_000, concurrency=16)
+    assert same(found, healthy)
+    (usage,) = found.usage
+    assert usage.complaints >= 1
+    assert 8 < usage.in_flight <= 16
+    assert proxy.most_at_once <= 16
+
+
+def test_one_request_in_five_is_dropped(people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]) -> None:
+    proxy = proxies[0]
+    proxy.fault = one_in(5, Drop())
+    found = read(people, [proxy.url], batch_size=100)
+    assert same(found, healthy)
+    assert found.usage[0].retries >= proxy.posts // 5 - 1
+
+
+def test_a_stall_and_a_trickle_are_tried_again(people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]) -> None:
+    proxy = proxies[0]
+    proxy.fault = {3: Stall(5.0), 5: Trickle(5.0)}.get
+    started = time.monotonic()
+    found = read(people, [proxy.url], timeout=2.5)
+    assert same(found, healthy)
+    assert time.monotonic() - started < 40
+    assert found.usage[0].complaints == 2
+
+
+# --- lies ---
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Answer(200, b"<html>maintenance</html>"),
+        Answer(200, b'{"jsonrpc": "2.0", "id": 1, "resu'),
+        Answer(200, b"[]"),
+        Rewrite(lambda told: told | {"result": "0x" + "00" * 64} if isinstance(told, dict) else told),
+        Rewrite(lambda told: told | {"result": told["result"][:-64]} if isinstance(told, dict) else told),
+        Rewrite(lambda told: told | {"id": 0} if isinstance(told, dict) else told),
+    ],
+    ids=["html", "cut-off", "empty-list", "zeros", "short-aggregate", "other-id"],
+)
+def test_garbage_is_failed_with_its_cause_alone_and_made_good_by_another(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], fault: Answer
+) -> None:
+    liar, honest = proxies
+    liar.fault = after(2, fault)
+    alone = read(people, [liar.url], wallets=300, chunk=150)
+    assert set(alone.failed.values()) == {"malformed-answer"}
+    assert len(alone.failed) == 300
+    both = read(people, [liar.url, honest.url], wallets=300, chunk=150)
+    assert same(both, healthy)
+
+
+def test_a_batch_of_a_wrong_length_ends_batching_not_the_reading(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]
+) -> None:
+    proxy = proxies[0]
+    proxy.fault = after(2, Rewrite(lambda told: told[:-1] if isinstance(told, list) else told))
+    with people.world.reverting():
+        people.world.rpc("anvil_setCode", MULTICALL3, "0x")
+        found = read(people, [proxy.url], wallets=100, chunk=100)
+    assert same(found, healthy)
+    assert sorted(found.codes) == ["no-json-batch", "no-multicall"]
+
+
+# --- dead halfway ---
+
+
+def test_the_only_endpoint_dies_halfway_and_every_wallet_says_so(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]
+) -> None:
+    proxy = proxies[0]
+    proxy.fault = after(6, Drop())
+    found = read(people, [proxy.url], chunk=200)
+    lost, there = found.failed, {a: one for a, one in found.accounts.items() if not one.failures}
+    assert 0 < len(there) < 1_000
+    assert set(lost.values()) == {"endpoint-unreachable"}
+    assert len(lost) + len(there) == 1_000
+    assert all(one == healthy[address] for address, one in there.items())
+    assert all(proxy.host in found.accounts[address].failures[0].message for address in lost)
+
+
+@pytest.mark.parametrize("dies", [0, 1], ids=["the first", "the second"])
+def test_one_of_two_dies_halfway_and_the_other_does_its_work(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], dies: int
+) -> None:
+    proxies[dies].fault = after(4, Drop())
+    found = read(people, [proxy.url for proxy in proxies], batch_size=100)
+    assert same(found, healthy)
+    assert found.codes == ["endpoint-failed"]
+    assert proxies[dies].host in found.texts
+    assert found.usage[dies].left_out is not None
+    assert found.usage[1 - dies].left_out is None
+
+
+@pytest.mark.parametrize("fault", [Stall(3.0), Trickle(3.0)], ids=["stalls", "trickles"])
+def test_one_of_two_stalls_for_ever_and_the_other_does_its_work(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], fault: Stall | Trickle
+) -> None:
+    proxies[1].fault = after(1, fault)
+    found = read(people, [proxy.url for proxy in proxies], batch_size=100, wallets=500, timeout=1.5)
+    assert same(found, healthy)
+    assert found.usage[0].requests > found.usage[1].requests
+
+
+# --- side by side ---
+
+
+def test_two_endpoints_share_the_work(people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]) -> None:
+    found = read(people, [proxy.url for proxy in proxies], batch_size=50, chunk=1_000)
+    assert same(found, healthy)
+    assert found.codes == []
+    first, second = found.usage
+    assert (first.host, second.host) == (proxies[0].host, proxies[1].host)
+    assert (first.posts, second.posts) == (proxies[0].posts, proxies[1].posts)
+    assert min(first.posts, second.posts) > 20
+    assert first.retries == second.retries == first.complaints == second.complaints == 0
+    assert first.seconds > 0
+
+
+def test_little_work_is_not_shared(people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]) -> None:
+    found = read(people, [proxy.url for proxy in proxies], wallets=1)
+    assert same(found, healthy)
+    assert (proxies[1].posts, found.usage[1].requests) == (0, 0)
+
+
+def other_chain(told: Any) -> Any:
+    return [one | {"result": "0x1"} if isinstance(one["result"], str) else one for one in told]
+
+
+def other_block(told: Any) -> Any:
+    changed = {"hash": "0x" + "cc" * 32}
+    return [one | {"result": one["result"] | changed} if isinstance(one["result"], dict) else one for one in told]
+
+
+@pytest.mark.parametrize("lie", [other_chain, other_block])
+def test_one_of_another_chain_or_block_is_never_asked(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], lie: Any
+) -> None:
+    proxies[1].fault = always(Rewrite(lambda told: lie(told) if isinstance(told, list) else told))
+    found = read(people, [proxy.url for proxy in proxies], batch_size=50, chunk=500)
+    assert same(found, healthy)
+    assert found.codes == ["endpoint-failed"]
+    assert proxies[1].posts == 1
+
+
+def test_sizes_are_found_for_each_endpoint(people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]) -> None:
+    """One takes everything, one no more than a few hundred calls."""
+    proxies[1].most = 100_000  # bytes of a request
+    found = read(people, [proxy.url for proxy in proxies], batch_size=400, chunk=1_000)
+    assert same(found, healthy)
+    roomy, tight = found.usage
+    assert roomy.batch_size == 400
+    assert tight.batch_size < 400
+    assert tight.requests > 3
+    assert "batch-halved" in found.codes

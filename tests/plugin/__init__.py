@@ -1,0 +1,1 @@
+"""The pytest plugin and the assertions that go with it."""

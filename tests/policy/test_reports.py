@@ -1,0 +1,561 @@
+"""The reports that CI systems read: their shapes, their counts, and that nothing hostile comes through them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from defirisk.model import Warning as Notice
+from defirisk.policy.changes import Change, Changes
+from defirisk.policy.findings import FailOn, Figure, Finding, PolicyResult, Problem, Status
+from defirisk.policy.rules import RULES
+from defirisk.policy.terms import Waiver
+from defirisk.report.policy import csv as csv_report
+from defirisk.report.policy import github, junit, markdown, sarif
+from defirisk.report.policy import json as json_report
+from defirisk.report.policy import table as table_report
+from defirisk.report.table.style import console_for
+
+from .conftest import ALL_FOUR, SAFE, UNDER, Check, Write, waiver, wallet
+
+RULES_OF_ALL = '[policy]\nmin_health_factor = 1.2\nsurvives = ["-30%"]\nmax_bad_debt = 0\nmax_oracle_age = "3h"\n'
+WAIVER = Waiver(UNDER, "desk", "survives", "unwinding", date(2026, 12, 31))
+
+
+def finding(status: Status = Status.BREACH, **changes: Any) -> Finding:
+    made = Finding(
+        wallet=UNDER,
+        rule="survives",
+        status=status,
+        text="at -30% it would be liquidatable (health factor 0.5253)",
+        market="aave-v3-local",
+        label="desk",
+        scenario="-30%",
+        measured=Figure(525342804104000749, 18),
+        limit=Figure(10**18, 18),
+        line=8,
+        waiver=WAIVER if status is Status.WAIVED else None,
+        code="missing-call" if status is Status.ERROR else None,
+    )
+    return replace(made, **changes)
+
+
+def result(*findings: Finding, **changes: Any) -> PolicyResult:
+    return PolicyResult("defirisk.toml", date(2026, 11, 24), findings, **changes)
+
+
+# --- JUnit ----------------------------------------------------------------------------------------------------------
+
+SUITES = {"name", "tests", "failures", "errors"}
+SUITE = {"name", "timestamp", "tests", "failures", "errors", "skipped", "time"}
+CASE = {"name", "classname", "time"}
+VERDICT = {"failure": {"message", "type"}, "error": {"message", "type"}, "skipped": {"message"}, "system-out": set()}
+
+
+def junit_of(text: str) -> ET.Element:
+    """Parse, and hold it to what Jenkins' junit-10.xsd and its like allow: elements, attributes, order, counts."""
+    root = ET.fromstring(text)
+    assert (root.tag, set(root.attrib)) == ("testsuites", SUITES)
+    for suite in root:
+        assert suite.tag == "testsuite"
+        assert SUITE - {"timestamp"} <= set(suite.attrib) <= SUITE
+        tags = [child.tag for child in suite]
+        assert tags == sorted(tags), "properties stand before the cases"
+        assert set(tags) <= {"properties", "testcase"}
+        cases = suite.findall("testcase")
+        for case in cases:
+            assert set(case.attrib) == CASE
+            assert len(case) <= 1, "consumers keep one verdict a case"
+            for verdict in case:
+                assert set(verdict.attrib) == VERDICT[verdict.tag]
+        assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases)
+        assert int(suite.get("tests", "")) == len(cases)
+        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert int(suite.get(name, "")) == len(suite.findall(f"testcase/{tag}"))
+    for name in ("tests", "failures", "errors"):
+        assert int(root.get(name, "")) == sum(int(suite.get(name, "")) for suite in root)
+    return root
+
+
+def verdicts(root: ET.Element) -> dict[tuple[str, str], str]:
+    return {
+        (suite.get("name", ""), case.get("name", "")): case[0].tag if len(case) else "ok"
+        for suite in root
+        for case in suite.findall("testcase")
+    }
+
+
+def test_junit_has_a_case_a_wallet_and_rule(write: Write, check: Check) -> None:
+    unknown = "0x00000000000000000000000000000000000000AA"
+    wallets = wallet(SAFE, "treasury") + wallet(UNDER, "desk") + wallet(unknown)
+    write(wallets + RULES_OF_ALL + waiver("desk", "survives"))
+    ran = check("--report", "junit=out.xml")
+    assert ran.code == 3
+    found = verdicts(junit_of(Path("out.xml").read_text()))
+    rules = ("min_health_factor", "survives", "max_bad_debt", "max_oracle_age")
+    assert found == {
+        **{("treasury", rule): "ok" for rule in rules},
+        **{
+            ("desk", rule): verdict
+            for rule, verdict in zip(rules, ("failure", "skipped", "failure", "ok"), strict=True)
+        },
+        **{(unknown, rule): "error" for rule in rules},
+    }
+
+
+def test_junit_says_all_that_is_wrong_in_one_verdict() -> None:
+    findings = [
+        finding(Status.ERROR, scenario="-20%"),
+        finding(),
+        finding(scenario="-40%", text="at -40% too"),
+        finding(Status.OK),
+    ]
+    [case] = junit_of(junit.text(result(*findings), None)).iter("testcase")
+    [failure] = case
+    assert (failure.tag, failure.get("type")) == ("failure", "survives")
+    assert failure.get("message", "").endswith("(health factor 0.5253) (and 2 more)")
+    assert [line.split(":")[0] for line in (failure.text or "").splitlines()] == ["breach", "breach", "error"]
+
+
+def test_junit_shows_the_waivers_reason_and_the_runs_problems() -> None:
+    worse = Changes("a.json", 1, 2, 0, worse=(Change("breach", UNDER, "survives is breached"),))
+    expired = Problem("expired-waiver", "the waiver is over", 2, 20, "renew it")
+    for fail_on, verdict in ((FailOn.BREACH, "system-out"), (FailOn.WORSE, "failure"), (FailOn.ANY, "failure")):
+        made = result(finding(Status.WAIVED), problems=(expired,), changes=worse, fail_on=fail_on)
+        root = junit_of(junit.text(made, None))
+        assert verdicts(root) == {
+            ("desk", "survives"): "skipped",
+            ("defirisk.toml", "expired-waiver 1 (line 20)"): "error",
+            ("defirisk.toml", "nothing worse than the baseline"): verdict,
+        }
+        assert "waived until 2026-12-31: unwinding" in root.find(".//skipped").get("message")
+        assert root.find(".//error").get("message") == "the waiver is over (renew it)"
+
+
+HOSTILE = st.text(st.characters(), max_size=60)
+
+
+@settings(max_examples=40, deadline=None)
+@given(HOSTILE, HOSTILE, HOSTILE)
+def test_no_text_breaks_a_report(label: str, text: str, reason: str) -> None:
+    hostile = finding(Status.WAIVED, label=label, text=text, market=text, waiver=replace(WAIVER, reason=reason))
+    change = Change("breach", UNDER, text, label, text)
+    made = result(
+        hostile,
+        finding(label=label, text=text, symbol=text),
+        problems=(Problem("bad-policy", text, 2, 3, reason),),
+        warnings=(Notice("unused-waiver", text),),
+        changes=Changes(reason, 1, 2, 0, worse=(change,), notes=(text,)),
+        fail_on=FailOn.ANY,
+    )
+    junit_of(junit.text(made, None))
+    assert "\n" not in "".join(github.commands(made, text))
+    assert all(line.startswith(("::error ", "::warning ")) for line in github.commands(made, text))
+    VALID.validate(sarif.document(made, None, "1.0.0"))
+    assert len(list(csv.reader(io.StringIO(csv_report.text(made))))) == 3
+    told = json.dumps(json_report.policy(made)) + markdown.text(made, None) + table_of(made)
+    assert not re.search(r"^\s*::", told, re.MULTILINE)
+    assert "##[" not in told
+    assert not set(told) & {"\x00", "\x1b", "\u202e", "\u2028"}
+
+
+def table_of(made: PolicyResult) -> str:
+    stream = io.StringIO()
+    console = console_for(stream, width=80, colour=False)
+    for block in table_report.blocks(made):
+        console.print(block)
+    return stream.getvalue()
+
+
+# --- SARIF ----------------------------------------------------------------------------------------------------------
+
+MESSAGE = {
+    "type": "object",
+    "properties": {"text": {"type": "string"}},
+    "required": ["text"],
+    "additionalProperties": False,
+}
+LOCATION = {
+    "type": "object",
+    "properties": {
+        "physicalLocation": {
+            "type": "object",
+            "properties": {
+                "artifactLocation": {
+                    "type": "object",
+                    "properties": {
+                        "uri": {"type": "string", "pattern": r"^[A-Za-z0-9._~/:%!$&'()*+,;=@-]+$"},
+                        "uriBaseId": {"const": "%SRCROOT%"},
+                    },
+                    "required": ["uri"],
+                    "additionalProperties": False,
+                },
+                "region": {
+                    "type": "object",
+                    "properties": {"startLine": {"type": "integer", "minimum": 1}},
+                    "required": ["startLine"],
+                    "additionalProperties": False,
+                },
+            },
+            "required": ["artifactLocation"],
+            "additionalProperties": False,
+        }
+    },
+    "required": ["physicalLocation"],
+    "additionalProperties": False,
+}  # fmt: skip
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+NOTIFICATION = {
+    "type": "object",
+    "properties": {
+        "level": LEVEL,
+        "message": MESSAGE,
+        "descriptor": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"], "additionalProperties": False},
+        "locations": {"type": "array", "items": LOCATION},
+    },
+    "required": ["message"],
+    "additionalProperties": False,
+}  # fmt: skip
+RULE = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "name": {"type": "string", "pattern": "^[A-Z][A-Za-z]+$"},
+        "shortDescription": MESSAGE,
+        "fullDescription": MESSAGE,
+        "help": MESSAGE,
+        "defaultConfiguration": {"type": "object", "properties": {"level": LEVEL}, "additionalProperties": False},
+    },
+    "required": ["id"],
+    "additionalProperties": False,
+}
+RESULT = {
+    "type": "object",
+    "properties": {
+        "ruleId": {"type": "string"},
+        "ruleIndex": {"type": "integer", "minimum": 0},
+        "level": LEVEL,
+        "message": MESSAGE,
+        "locations": {"type": "array", "items": LOCATION, "minItems": 1},
+        "partialFingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
+        "properties": {"type": "object"},
+        "suppressions": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "kind": {"enum": ["inSource", "external"]},
+                    "status": {"enum": ["accepted", "underReview", "rejected"]},
+                    "justification": {"type": "string"},
+                },
+                "required": ["kind"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["message"],
+    "additionalProperties": False,
+}
+SARIF = {
+    "type": "object",
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "tool": {
+                        "type": "object",
+                        "properties": {
+                            "driver": {
+                                "type": "object",
+                                "properties": {
+                                    "name": {"type": "string"},
+                                    "semanticVersion": {"type": "string"},
+                                    "rules": {"type": "array", "items": RULE, "uniqueItems": True},
+                                },
+                                "required": ["name"],
+                                "additionalProperties": False,
+                            }
+                        },
+                        "required": ["driver"],
+                        "additionalProperties": False,
+                    },
+                    "invocations": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "executionSuccessful": {"type": "boolean"},
+                                "exitCode": {"type": "integer"},
+                                "toolExecutionNotifications": {"type": "array", "items": NOTIFICATION},
+                            },
+                            "required": ["executionSuccessful"],
+                            "additionalProperties": False,
+                        },
+                    },
+                    "results": {"type": "array", "items": RESULT},
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                },
+                "required": ["tool"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["version", "runs"],
+    "additionalProperties": False,
+}
+"""What of SARIF 2.1.0 is written here, as its standard (OASIS, sections 3.13 to 3.58) defines it."""
+VALID = jsonschema.Draft202012Validator(SARIF)
+
+
+def test_sarif_points_at_the_policys_lines(write: Write, check: Check) -> None:
+    path = write(wallet(SAFE, "treasury") + wallet(UNDER, "desk") + RULES_OF_ALL + waiver("desk", "survives"))
+    assert check("--report", "sarif=out.sarif").code == 1
+    document = json.loads(Path("out.sarif").read_text())
+    VALID.validate(document)
+    [run] = document["runs"]
+    lines = path.read_text().splitlines()
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == list(RULES)
+    assert run["results"]
+    for one in run["results"]:
+        place = one["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"] == {"uri": "defirisk.toml", "uriBaseId": "%SRCROOT%"}
+        assert lines[place["region"]["startLine"] - 1].startswith(one["ruleId"])
+        assert run["tool"]["driver"]["rules"][one["ruleIndex"]]["id"] == one["ruleId"]
+    prints = [one["partialFingerprints"]["primaryLocationLineHash"] for one in run["results"]]
+    assert len(set(prints)) == len(prints)
+    waived = [one for one in run["results"] if "suppressions" in one]
+    assert [one["ruleId"] for one in waived] == ["survives"]
+    assert waived[0]["suppressions"][0]["justification"] == "unwinding (until 2026-12-31)"
+    assert run["invocations"][0]["executionSuccessful"] is True
+    again = json.loads(Path("out.sarif").read_text())
+    check("--report", "sarif=again.sarif")
+    assert json.loads(Path("again.sarif").read_text()) == again
+
+
+def test_sarif_names_the_policy_from_the_repositorys_root(
+    write: Write, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(wallet(UNDER, "desk") + RULES_OF_ALL)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".git").mkdir()
+    for folder, workspace, uri in (
+        (tmp_path / "sub", "", "defirisk.toml"),
+        (tmp_path, "", "defirisk.toml"),
+        (tmp_path, str(tmp_path.parent), f"{tmp_path.name}/defirisk.toml"),
+    ):
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("GITHUB_WORKSPACE", workspace)
+        check("--report", "sarif=out.sarif")
+        first = json.loads(Path("out.sarif").read_text())["runs"][0]["results"][0]
+        assert first["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": uri, "uriBaseId": "%SRCROOT%"}
+
+
+def test_sarif_holds_5000_results_breaches_first_and_counts_the_rest() -> None:
+    many = [finding(Status.WAIVED, scenario=f"-{n}.5%") for n in range(30)]
+    many += [finding(Status.ERROR, scenario=f"{n}") for n in range(40)] + [
+        finding(scenario=f"-{n}%") for n in range(4990)
+    ]
+    [run] = sarif.document(result(*many), None, "1.0.0")["runs"]
+    statuses = [one["properties"]["status"] for one in run["results"]]
+    assert (len(statuses), statuses.count("breach"), statuses.count("error")) == (5000, 4990, 10)
+    said = [n["message"]["text"] for n in run["invocations"][0]["toolExecutionNotifications"]]
+    assert said == ["60 more findings are left out: a run holds 5,000 results"]
+    assert run["invocations"][0]["executionSuccessful"] is False
+
+
+def test_a_policy_outside_the_checkout_has_a_whole_uri() -> None:
+    made = sarif.document(replace(result(finding()), file="/etc/our policy.toml"), None, "1.0.0")
+    VALID.validate(made)
+    place = made["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"] == {"uri": "file:///etc/our%20policy.toml"}
+
+
+# --- GitHub ---------------------------------------------------------------------------------------------------------
+
+COMMAND = re.compile(r"::(error|warning|notice) file=([^,:]+)(?:,line=([0-9]+))?,title=([^,:]+)::(.+)")
+
+
+def test_annotations_are_ten_of_a_kind_and_a_note_for_the_rest() -> None:
+    many = [finding(scenario=f"-{n}%") for n in range(23)] + [finding(Status.WAIVED)] * 12
+    lines = [COMMAND.fullmatch(line) for line in github.commands(result(*many), "sub/defirisk.toml")]
+    assert all(lines)
+    kinds = [line[1] for line in lines if line]
+    assert (kinds.count("error"), kinds.count("warning"), kinds.count("notice")) == (10, 10, 2)
+    assert {(line[2], line[3]) for line in lines if line and line[1] != "notice"} == {("sub/defirisk.toml", "8")}
+    assert "13 more errors" in "".join(github.commands(result(*many), "x"))
+
+
+def test_annotations_are_escaped() -> None:
+    [line] = github.commands(result(finding(label="100%,a:b", text="50% at x:y, z")), "odd,name:%.toml")
+    assert line == (
+        "::error file=odd%2Cname%3A%25.toml,line=8,title=defirisk%3A survives::"
+        "100%25,a:b in aave-v3-local: 50%25 at x:y, z"
+    )
+
+
+def test_on_github_annotations_and_a_summary_are_written(
+    write: Write, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    (tmp_path / "repo").mkdir()
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path.parent))
+    write(wallet(UNDER, "desk") + RULES_OF_ALL)
+    ran = check("--format", "json")
+    assert (ran.code, ran.policy["failed"]) == (1, True), "stdout is the result alone"
+    commands = [match for line in ran.err.splitlines() if (match := COMMAND.fullmatch(line))]
+    assert {match[2] for match in commands} == {f"{tmp_path.name}/defirisk.toml"}
+    assert [match[1] for match in commands] == ["error"] * ran.policy["counts"]["breach"]
+    text = summary.read_text()
+    assert text.startswith("before\n### Policy\\: 4 of ")
+    assert "| desk | **BREACH** |" in text
+
+
+def test_a_bad_policy_file_is_annotated_too(write: Write, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    write(wallet(UNDER, "desk") + "[policy]\nmin_health = 1.2\n")
+    ran = check()
+    assert ran.code == 2
+    assert "::error file=defirisk.toml,line=7,title=defirisk%3A defirisk::" in ran.err
+
+
+def test_what_ends_a_run_is_annotated_once(
+    write: Write, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    write(wallet(UNDER, "desk") + wallet(SAFE) + RULES_OF_ALL, fixture=tmp_path / "none.json.gz")
+    ran = check()
+    assert (ran.code, ran.err.count("::error ")) == (3, 1)
+    (tmp_path / "ours.toml").write_text("[[scenario]]\nname = 1\n")
+    write(wallet(UNDER, "desk") + RULES_OF_ALL, head='scenarios = ["ours.toml"]')
+    ran = check()
+    assert (ran.code, ran.err.count("::error file=defirisk.toml,title=")) == (2, 1)
+
+
+def test_not_on_github_nothing_is_said_to_it(
+    write: Write, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    write(wallet(UNDER, "desk") + RULES_OF_ALL)
+    assert "::" not in check().err
+    assert not (tmp_path / "summary.md").exists()
+
+
+def test_a_summary_is_cut_at_a_line_within_its_mebibyte() -> None:
+    line = "| \u20ac |" + "x" * 100 + "\n"
+    long = line * 10_000
+    for taken in (0, 1000, (1 << 20) - 500):
+        kept = github.fitting(long, taken)
+        assert (1 << 20) - taken - len(line.encode()) < len(kept.encode()) <= (1 << 20) - taken
+        assert kept.endswith("a summary holds at most 1 MiB.**\n")
+        assert kept.startswith(line)
+    assert github.fitting(long, 1 << 20) == ""
+    assert github.fitting(line, 0) == line
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_that_cannot_be_written_leaves_the_others_and_is_code_2(write: Write, check: Check) -> None:
+    write(wallet(UNDER, "desk") + RULES_OF_ALL)
+    reports = (
+        "--report",
+        "junit=no/such/folder/a.xml",
+        "--report",
+        "sarif=b.sarif",
+        "--report",
+        "csv=.",
+        "--report",
+        "markdown=d.md",
+    )
+    ran = check(*reports)
+    assert ran.code == 2
+    assert "error[unwritable-output]: --report junit: no/such/folder is not a folder" in ran.err
+    assert "error[unwritable-output]: --report csv: . is a folder" in ran.err
+    assert "BREACH" in ran.out
+    assert (Path("b.sarif").is_file(), Path("d.md").is_file()) == (True, True)
+
+
+def test_an_output_that_cannot_be_written_leaves_the_reports(write: Write, check: Check) -> None:
+    write(wallet(UNDER, "desk") + RULES_OF_ALL)
+    ran = check("-o", "no/such/folder/a.txt", "--report", "csv=a.csv")
+    assert (ran.code, "error[unwritable-output]" in ran.err, Path("a.csv").is_file()) == (2, True, True)
+
+
+def test_json_and_csv_of_a_policy(write: Write, check: Check) -> None:
+    write(wallet(UNDER, "desk") + RULES_OF_ALL + waiver("desk", "survives"))
+    ran = check("--report", "json=a.json", "--report", "csv=a.csv", "--format", "json")
+    assert json.loads(Path("a.json").read_text()) == ran.json
+    rows = list(csv.DictReader(io.StringIO(Path("a.csv").read_text())))
+    assert len(rows) == len(ran.policy["findings"])
+    for row, one in zip(rows, ran.policy["findings"], strict=True):
+        shown = {key: "" if value is None else str(value) for key, value in one.items() if key in row}
+        assert {key: row[key] for key in shown} == shown
+    assert [row["waived_until"] for row in rows if row["status"] == "waived"] == ["2026-12-31"]
+
+
+def test_markdown_tells_the_same_to_people(write: Write, check: Check) -> None:
+    write(wallet(ALL_FOUR, "vault|<b>") + wallet(SAFE) + RULES_OF_ALL)
+    check("--report", "markdown=a.md")
+    text = Path("a.md").read_text()
+    assert "### Policy\\:" in text
+    assert "vault\\|&lt;b&gt;" in text
+    assert f"| {SAFE} | ok | ok | ok | ok |" in text
+    assert check("--format", "markdown").out.startswith(text.rstrip("\n"))
+
+
+def test_formats_are_reports_without_a_policy_too(check: Check) -> None:
+    from .conftest import SMALL
+
+    args = (SAFE, "--fixture", str(SMALL), "--no-thresholds")
+    ran = check(*args, "--report", "json=a.json", "--report", "markdown=no/a.md", "--report", "csv=a.csv", today=None)
+    assert ran.code == 2
+    assert Path("a.json").read_text() == check(*args, "--format", "json", today=None).out
+    assert Path("a.csv").read_text() == check(*args, "--format", "csv", today=None).out
+
+
+# --- exit codes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statuses", "problems", "fail_on", "code"),
+    [
+        ((Status.OK,), (), "breach", 0),
+        ((Status.OK, Status.WAIVED), (), "breach", 0),
+        ((Status.BREACH,), (), "breach", 1),
+        ((Status.BREACH,), (), "never", 0),
+        ((Status.BREACH,), (), "worse", 0),
+        ((Status.BREACH,), (), "any", 1),
+        ((Status.BREACH, Status.ERROR), (), "breach", 3),
+        ((Status.ERROR,), (), "never", 3),
+        ((Status.BREACH, Status.ERROR), (2,), "breach", 2),
+        ((Status.BREACH,), (3,), "breach", 3),
+        ((Status.OK,), (3, 2), "never", 2),
+    ],
+)
+def test_input_goes_before_reading_before_a_breach(statuses, problems, fail_on, code) -> None:
+    made = result(
+        *(finding(status) for status in statuses),
+        problems=tuple(Problem("x", "y", one) for one in problems),
+        fail_on=FailOn(fail_on),
+    )
+    assert made.exit_code == code

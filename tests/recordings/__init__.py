@@ -1,0 +1,1 @@
+"""Recordings: large ones, refreshed ones, broken ones."""
