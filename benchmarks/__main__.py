@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from benchmarks import policy, processes, replaying, searching, trips
+from benchmarks import auditing, policy, population, processes, reading, recording, replaying, searching, trips
 from benchmarks.table import Note, Row, heading
 
 WRONG_USAGE: Final = 2
@@ -42,10 +42,35 @@ FIGURES: Final = {
         searching.figures,
         lambda: searching.figures(positions=1, runs=1),
     ),
+    "population": Figure(
+        "Population engine, replays a second (issue 4)",
+        population.figures,
+        lambda: population.figures(positions=40, scenarios=3, runs=1),
+    ),
+    "audit": Figure(
+        "An audit from a recording, end to end (issue 4)",
+        auditing.figures,
+        lambda: auditing.figures(wallets=30),
+    ),
     "policy": Figure(
         "A policy over a recording, a whole process (issue 5)",
         policy.figures,
         lambda: policy.figures(wallets=2, runs=1),
+    ),
+    "recording": Figure(
+        "The size of a recording (issue 5)",
+        recording.sizes,
+        lambda: recording.sizes(wallets=2),
+    ),
+    "large-recording": Figure(
+        "A recording of many wallets (issue 4)",
+        recording.large,
+        lambda: recording.large(wallets=50),
+    ),
+    "reading": Figure(
+        "Reading 1,000 wallets of a market of 20 reserves (issue 4)",
+        reading.figures,
+        lambda: reading.figures(wallets=60, runs=1),
     ),
 }
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from defirisk.model import Move, Scenario
     from defirisk.policy.api import check_policy, check_policy_async
     from defirisk.result import CheckResult, CheckSetResult
+    from defirisk.whatif.asking import WhatIf
 
 _HOMES: Final = {
     "defirisk.api": (
@@ -51,6 +52,7 @@ _HOMES: Final = {
     "defirisk.model": ("Move", "Scenario"),
     "defirisk.policy.api": ("check_policy", "check_policy_async"),
     "defirisk.result": ("CheckResult", "CheckSetResult"),
+    "defirisk.whatif.asking": ("WhatIf",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -63,6 +65,7 @@ __all__ = [
     "Move",
     "ReadError",
     "Scenario",
+    "WhatIf",
     "audit",
     "audit_async",
     "check",

@@ -20,6 +20,7 @@ from defirisk.rerecording import record as record_run
 from defirisk.risk.scenario_files import load_scenarios, parse_drops, parse_shocks
 from defirisk.run import ProgressHook, check_many, check_one
 from defirisk.sources import ALL, Recording, Where, demo_recording
+from defirisk.whatif.asking import NOTHING, WhatIf
 
 if TYPE_CHECKING:
     from defirisk.chain.recording import ReplayChain
@@ -43,6 +44,7 @@ def check(
     liquidator: str = "largest",
     families: Mapping[str, str] | None = None,
     thresholds: bool = True,
+    what_if: WhatIf | None = None,
     strict: bool = False,
     progress: ProgressHook | None = None,
 ) -> CheckResult:
@@ -63,6 +65,7 @@ def check(
         liquidator: ``largest``, ``best-bonus`` or ``worst-case``.
         families: asset (symbol or address) to family, e.g. ``{"stETH": "ETH"}``.
         thresholds: whether to look for the prices that liquidate.
+        what_if: parameters and acts that come first, and what should be reached: :meth:`defirisk.WhatIf.of`.
         strict: take any fallback while reading for an error.
         progress: called with what is being done, how much is done, how much there is.
 
@@ -78,7 +81,7 @@ def check(
         check_one(
             _texts(addresses),
             where,
-            _terms(scenarios, families, liquidator, thresholds),
+            _terms(scenarios, families, liquidator, thresholds, what_if),
             strict=strict,
             progress=progress,
         )
@@ -97,14 +100,14 @@ async def check_async(
     liquidator: str = "largest",
     families: Mapping[str, str] | None = None,
     thresholds: bool = True,
+    what_if: WhatIf | None = None,
     strict: bool = False,
     progress: ProgressHook | None = None,
 ) -> CheckResult:
     """As :func:`check`, to be awaited."""
     where = _where(rpc, chain, block, fixture, markets)
-    return await check_one(
-        _texts(addresses), where, _terms(scenarios, families, liquidator, thresholds), strict=strict, progress=progress
-    )
+    terms = _terms(scenarios, families, liquidator, thresholds, what_if)
+    return await check_one(_texts(addresses), where, terms, strict=strict, progress=progress)
 
 
 def check_chains(
@@ -117,6 +120,7 @@ def check_chains(
     liquidator: str = "largest",
     families: Mapping[str, str] | None = None,
     thresholds: bool = True,
+    what_if: WhatIf | None = None,
     strict: bool = False,
     progress: ProgressHook | None = None,
 ) -> CheckSetResult:
@@ -131,6 +135,7 @@ def check_chains(
         liquidator: the order of liquidations.
         families: asset to family.
         thresholds: whether to look for the prices that liquidate.
+        what_if: parameters and acts that come first, and what should be reached: :meth:`defirisk.WhatIf.of`.
         strict: take any fallback while reading for an error.
         progress: called with what is being done, how much is done, how much there is.
 
@@ -145,7 +150,7 @@ def check_chains(
         check_many(
             _texts(addresses),
             where,
-            _terms(scenarios, families, liquidator, thresholds),
+            _terms(scenarios, families, liquidator, thresholds, what_if),
             strict=strict,
             progress=progress,
         )
@@ -162,14 +167,14 @@ async def check_chains_async(
     liquidator: str = "largest",
     families: Mapping[str, str] | None = None,
     thresholds: bool = True,
+    what_if: WhatIf | None = None,
     strict: bool = False,
     progress: ProgressHook | None = None,
 ) -> CheckSetResult:
     """As :func:`check_chains`, to be awaited."""
     where = Where(chains=_texts(chains), block=block, markets=_texts(markets))
-    return await check_many(
-        _texts(addresses), where, _terms(scenarios, families, liquidator, thresholds), strict=strict, progress=progress
-    )
+    terms = _terms(scenarios, families, liquidator, thresholds, what_if)
+    return await check_many(_texts(addresses), where, terms, strict=strict, progress=progress)
 
 
 def demo(
@@ -179,6 +184,7 @@ def demo(
     liquidator: str = "largest",
     families: Mapping[str, str] | None = None,
     thresholds: bool = True,
+    what_if: WhatIf | None = None,
 ) -> CheckResult:
     """Check the wallets of the recording that ships with the package: no network, no key.
 
@@ -187,7 +193,7 @@ def demo(
     from defirisk.stories import labels  # noqa: PLC0415 - only for the demo
 
     where = Where(fixture=demo_recording(), markets=_texts(markets))
-    return _wait(check_one((), where, _terms(scenarios, families, liquidator, thresholds), labels=labels()))
+    return _wait(check_one((), where, _terms(scenarios, families, liquidator, thresholds, what_if), labels=labels()))
 
 
 def record(
@@ -295,5 +301,11 @@ def _scenarios(one: Scenario | str) -> tuple[Scenario, ...]:
     return (parse_shocks([one]),) if "=" in one else load_scenarios(one)
 
 
-def _terms(scenarios: Scenarios | None, families: Mapping[str, str] | None, liquidator: str, thresholds: bool) -> Terms:
-    return Terms(scenarios_of(scenarios), dict(families or {}), liquidator, thresholds)
+def _terms(
+    scenarios: Scenarios | None,
+    families: Mapping[str, str] | None,
+    liquidator: str,
+    thresholds: bool,
+    what_if: WhatIf | None,
+) -> Terms:
+    return Terms(scenarios_of(scenarios), dict(families or {}), liquidator, thresholds, what_if or NOTHING)

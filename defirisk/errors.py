@@ -20,6 +20,7 @@
     |  |- RunInProgress, StateExists, StateUnusable   an audit that cannot begin, or go on, as it was asked for
     |  |- MissingExtra                     an optional package that is not installed
     |  `- UnwritableOutput
+    |- WorkerDied (exit code 3)            a worker process was ended from outside
     `- ReadError (exit code 3)             the chain or a recording could not be read in full
        |- EndpointUnreachable, StateUnavailable
        |- EndpointRefused
@@ -234,6 +235,12 @@ class StateUnusable(InputError):
     """``--resume`` with another list or other options than the run began with, or a state that cannot be read."""
 
     code = "state-unusable"
+
+
+class WorkerDied(DefiriskError):
+    """A worker process was ended from outside; what it was about is not done."""
+
+    code = "worker-died"
 
 
 class EndpointUnreachable(ReadError):

@@ -71,7 +71,7 @@ class Planner:
         pairs = self._begun.listing.distinct * len(self._ask.terms.scenarios)
         if engine == "auto" and pairs <= FEW_PAIRS:
             return "exact"
-        return chosen(engine).engine
+        return chosen(engine, liquidator=self._ask.terms.liquidator).engine
 
     def _assets(self, snapshot: Snapshot) -> Iterator[tuple[int, Token]]:
         """What the markets list, and units of account and price sources that positions bring along."""

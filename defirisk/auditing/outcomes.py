@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from defirisk.errors import BadMove
 from defirisk.fixedpoint import mul_div_down
 from defirisk.model import Outcome, Position, Standing, Token
-from defirisk.risk.families import FamilyBook
+from defirisk.risk.binding import BoundScenario
+from defirisk.risk.families import FamilyBook, FamilyOf
 from defirisk.risk.outcome import Prices, outcome_of
 from defirisk.risk.replay import merged
 from defirisk.risk.scenarios import moved_prices
@@ -50,13 +51,24 @@ def exact_figures(held: Sequence[tuple[Position, Standing]], plan: Plan, book: F
     for position, standing in held:
         families = book.families(position, standing)
         for scenario in plan.scenarios:
-            try:
-                prices = moved_prices(position, scenario, book, families)
-            except BadMove as problem:
-                yield Figures(refused=f"{scenario.name} was left out: {problem.message}")
-                continue
-            outcome = outcome_of(position, scenario.name, prices, liquidator=plan.liquidator, today=standing)
-            yield figures_of(position, outcome, prices)
+            yield exact_pair((position, standing), scenario, plan, book, families)
+
+
+def exact_pair(
+    held: tuple[Position, Standing],
+    scenario: BoundScenario,
+    plan: Plan,
+    book: FamilyBook,
+    families: tuple[FamilyOf, ...],
+) -> Figures:
+    """One position under one scenario, by the exact engine."""
+    position, standing = held
+    try:
+        prices = moved_prices(position, scenario, book, families)
+    except BadMove as problem:
+        return Figures(refused=f"{scenario.name} was left out: {problem.message}")
+    outcome = outcome_of(position, scenario.name, prices, liquidator=plan.liquidator, today=standing)
+    return figures_of(position, outcome, prices)
 
 
 def figures_of(position: Position, outcome: Outcome, prices: Prices) -> Figures:

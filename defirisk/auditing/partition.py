@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from defirisk.auditing.columns import OUTCOMES, POSITIONS, schema
+from defirisk.auditing.fast import fast_figures
 from defirisk.auditing.outcomes import Figures, exact_figures
 from defirisk.auditing.rows import Table, failed_row, outcome_row, position_row
 from defirisk.auditing.summary import (
@@ -182,7 +183,8 @@ class _Work:
 
     def replay(self) -> None:
         """Every position that is held, under every scenario."""
-        found = iter(exact_figures([(h.position, h.standing) for h in self._held], self._plan, self._book))
+        replay = fast_figures if self._plan.engine == "fast" else exact_figures
+        found = iter(replay([(h.position, h.standing) for h in self._held], self._plan, self._book))
         for held in self._held:
             figures = [next(found) for _ in self._plan.scenarios]
             self._replayed(held, figures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Final
@@ -16,12 +16,12 @@ from defirisk.auditing.binding import Planner
 from defirisk.auditing.listing import wallets_of
 from defirisk.auditing.partition import UNPRICED
 from defirisk.auditing.result import AuditResult, RunFigures
-from defirisk.auditing.saving import Record, judge_and_save, mend_and_save
+from defirisk.auditing.saving import judge_and_save, mend_and_save, saved
 from defirisk.auditing.state import State, state_for
 from defirisk.auditing.workers import in_worker, usual, workers
 from defirisk.chain.calls import Chain
 from defirisk.chain.recording import ReplayChain
-from defirisk.errors import BlockUnavailable, UnsupportedRules
+from defirisk.errors import BlockUnavailable, ReadError, UnsupportedRules
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
 from defirisk.reading import WaveReader
@@ -29,17 +29,20 @@ from defirisk.run import ProgressHook, one_chain, refuse_fallbacks
 from defirisk.snapshots.asking import is_snapshot, refuse_cluster
 from defirisk.sources import deployments_for, opened
 
-ROUNDS: Final = 3
+ROUNDS: Final = 2
 """How often what failed is tried again at the end."""
 PAUSE: Final = 1.0
 """Seconds before the first of these rounds, doubled before each further one."""
 GIVE_UP: Final = 3
-"""After so many chunks in a row of which an endpoint answered nothing, no more are asked for in that round."""
+"""After so many chunks in a row of which no endpoint answered anything, no more are asked for; when they are asked for
+again, after one."""
 _GONE: Final = frozenset({"endpoint-unreachable", "endpoint-refused", "state-unavailable"})
 _BLOCK_GONE: Final = frozenset({"block-unavailable", "block-reorganised"})
 _FINAL: Final = frozenset({UNPRICED, UnsupportedRules.code})
 """Failures that another attempt at the same block cannot mend."""
 
+Failed = Mapping[str, Sequence[str]]
+"""The wallets of a chunk that failed, with the codes of their failures."""
 Said = Callable[[str], None]
 """Told, in a line, what people should know while the run goes on."""
 
@@ -72,7 +75,7 @@ async def run(
                 reader = WaveReader(chain, deployments)
                 audit = _Audit(ask, state, begun, chain=chain, reader=reader, progress=progress)
                 await audit.read_all()
-                await chain.verify()
+                await audit.verify()
                 result = await audit.result(started)
         except BaseException:
             if not state.manifest():
@@ -101,7 +104,7 @@ class _Audit:
         self._ask, self._state, self._begun = ask, state, begun
         self._chain, self._reader, self._progress = chain, reader, progress
         self._planner = Planner(ask, begun)
-        self._records: dict[int, Record] = {}
+        self._done: dict[int, Failed] = {}
         self._warnings: dict[Notice, None] = {}
         self._retried = 0
         self._gone_in_a_row = 0
@@ -110,9 +113,8 @@ class _Audit:
     async def read_all(self) -> None:
         """Every chunk, then what failed, in bounded rounds."""
         for chunk in range(self._begun.listing.chunks):
-            record = self._state.record(chunk)
-            if record is not None:
-                self._records[chunk] = Record.of(record)
+            if self._state.record_file(chunk).exists():
+                self._done[chunk] = saved(self._state, chunk).failed
         unread = min(self._begun.listing.distinct, len(self._unread()) * self._ask.chunk)
         count = usual(unread) if self._ask.workers is None else self._ask.workers
         with workers(count) as pool:
@@ -127,7 +129,7 @@ class _Audit:
             if not left:
                 return
             await asyncio.sleep(PAUSE * 2**attempt)
-            self._gone_in_a_row = 0
+            self._gone_in_a_row = GIVE_UP - 1
             await self._round(pool, sorted(left), side_by_side)
 
     def _live(self) -> bool:
@@ -135,10 +137,10 @@ class _Audit:
         return not isinstance(self._chain, ReplayChain)
 
     def _unread(self) -> list[int]:
-        return [chunk for chunk in range(self._begun.listing.chunks) if chunk not in self._records]
+        return [chunk for chunk in range(self._begun.listing.chunks) if chunk not in self._done]
 
     def _mendable(self) -> list[int]:
-        return [chunk for chunk, record in self._records.items() if any(_may_mend(c) for c in record.failed.values())]
+        return [chunk for chunk, failed in self._done.items() if any(_may_mend(codes) for codes in failed.values())]
 
     async def _round(self, pool: Executor, chunks: Sequence[int], side_by_side: int) -> None:
         """Read one chunk while those before it are judged."""
@@ -162,10 +164,10 @@ class _Audit:
 
     async def _read(self, chunk: int) -> Snapshot | None:
         """The readings of a chunk, or of those of its wallets that had failed; ``None`` where nothing answers."""
-        record = self._records.get(chunk)
+        failed = self._done.get(chunk)
         addresses = [wallet.address for wallet in wallets_of(self._state, chunk)]
-        if record is not None:
-            addresses = [address for address in addresses if _may_mend(record.failed.get(address, ()))]
+        if failed is not None:
+            addresses = [address for address in addresses if _may_mend(failed.get(address, ()))]
             self._retried += len(addresses)
         snapshot = await self._reader.read(addresses)
         refuse_fallbacks(snapshot, strict=self._ask.strict)
@@ -182,13 +184,31 @@ class _Audit:
 
     async def _judge(self, pool: Executor, chunk: int, snapshot: Snapshot) -> None:
         plan = self._planner.plan(snapshot)
-        work = mend_and_save if chunk in self._records else judge_and_save
-        self._records[chunk] = await in_worker(pool, work, self._state.folder, chunk, snapshot.accounts, plan)
+        work = mend_and_save if chunk in self._done else judge_and_save
+        record = await in_worker(pool, work, self._state.folder, chunk, snapshot.accounts, plan)
+        self._done[chunk] = record.failed  # the rest is on disk, and is added up at the end
         self._tell("auditing")
+
+    async def verify(self) -> None:
+        """See that the pinned block is still the chain's own; what is incomplete anyway need not be proved to be.
+
+        Raises:
+            BlockReorganised: it is not.
+            ReadError: nobody answers, and nothing else is missing.
+        """
+        try:
+            await self._chain.verify()
+        except BlockUnavailable:
+            raise
+        except ReadError as problem:
+            if not (self._unread() or self._mendable()):
+                raise
+            text = f"whether the block still stands could not be asked: {problem.message}"
+            self._warnings[Notice("block-unverified", text)] = None
 
     async def result(self, started: float) -> AuditResult:
         """Tables, full replays of the worst, and the figures."""
-        pieces = assembly.Pieces(self._state, self._begun, self._records, self._planner.failing_plan(), self._lost)
+        pieces = assembly.Pieces(self._state, self._begun, self._done, self._planner.failing_plan(), self._lost)
         summary = pieces.summary()
         self._stage("writing the tables")
         files = assembly.write_tables(self._ask, self._begun, pieces)
@@ -216,7 +236,7 @@ class _Audit:
         )
 
     def _tell(self, stage: str) -> None:
-        done = min(len(self._records) * self._ask.chunk, self._begun.listing.distinct)
+        done = min(len(self._done) * self._ask.chunk, self._begun.listing.distinct)
         if self._progress:
             self._progress(stage, done, self._begun.listing.distinct)
 

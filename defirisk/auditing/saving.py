@@ -11,6 +11,7 @@ from defirisk.auditing.partition import Judged, Plan, judge_partition
 from defirisk.auditing.state import State, write_json
 from defirisk.auditing.summary import Summary, merged
 from defirisk.auditing.tables import read_part, write_part
+from defirisk.errors import StateUnusable
 from defirisk.model import AccountReading
 
 if TYPE_CHECKING:
@@ -48,6 +49,20 @@ class Record:
         }
 
 
+def saved(state: State, chunk: int) -> Record:
+    """The record of a chunk that was saved.
+
+    Raises:
+        StateUnusable: it is not what was written.
+    """
+    try:
+        return Record.of(state.record(chunk) or {})
+    except (KeyError, TypeError, ValueError) as problem:
+        raise StateUnusable(
+            f"{state.record_file(chunk)} is no record of a chunk", hint=f"remove {state.folder} to begin anew"
+        ) from problem
+
+
 def judge_and_save(folder: Path, chunk: int, readings: Sequence[AccountReading], plan: Plan) -> Record:
     """Judge a chunk and save what came of it; runs in a worker process too.
 
@@ -67,7 +82,7 @@ def mend_and_save(folder: Path, chunk: int, readings: Sequence[AccountReading], 
         UnwritableOutput: the state cannot be written.
     """
     state = State(folder)
-    before = Record.of(state.record(chunk) or {})
+    before = saved(state, chunk)
     again, rows = judged(readings, plan)
     mended = Record(merged([before.complete, again.complete], plan.keep), again.rest, again.failed)
     old = {kind: read_part(state.part(chunk, kind)) for kind in rows}
@@ -119,5 +134,8 @@ def _without(table: pa.Table, addresses: Sequence[str]) -> pa.Table:
 
 def _sorted(table: pa.Table, places: Mapping[str, int]) -> pa.Table:
     """By the wallets' places; rows of one wallet keep their order."""
+    import pyarrow as pa  # noqa: PLC0415 - late
+
     addresses = table["address"].to_pylist()
-    return table.take(sorted(range(len(addresses)), key=lambda row: places[addresses[row]]))
+    order = sorted(range(len(addresses)), key=lambda row: places[addresses[row]])
+    return table.take(pa.array(order, pa.int64()))

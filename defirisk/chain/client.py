@@ -18,6 +18,7 @@ from defirisk.chain.logs import LogFilter, LogRange, log_asks, read_log_range
 from defirisk.chain.multicall import Header
 from defirisk.chain.pacing import Limits, LimitSettings
 from defirisk.chain.pool import Pool, ask_checked
+from defirisk.chain.proxies import proxy_for
 from defirisk.chain.redact import check_url
 from defirisk.chain.sharing import Crew
 from defirisk.chain.transport import Endpoint, TooBig
@@ -43,7 +44,7 @@ async def open_chain(
     those of :class:`Limits`.
 
     Raises:
-        InputError: a URL that cannot be an endpoint's, or none.
+        InputError: a URL that cannot be an endpoint's, or none; a proxy in the environment that cannot be used.
         WrongChain: the endpoint is of another chain than ``expected_chain_id``.
         ReadError: no endpoint can be used.
 
@@ -66,7 +67,7 @@ async def open_chain(
             text = f"{host} takes no JSON-RPC batches: asked one by one ({reason})"
             warnings.append(Notice("no-json-batch", text))
 
-        endpoints = [Endpoint(session, url, limits, batch_refused) for url in checked]
+        endpoints = [Endpoint(session, url, limits, batch_refused, proxy_for(url)) for url in checked]
         chain = LiveChain(Pool(endpoints, warnings), limits, warnings)
         try:
             await chain._open(block, expected_chain_id, early)  # noqa: SLF001 - its own constructor, which must await

@@ -20,7 +20,7 @@ class BatchSize:
         self.size = most
         self.searching = False
         self._most = most
-        self._well = 0
+        self._well = self._proved = 0
         self._proof = _PROOF
         self._trial: int | None = None
 
@@ -39,6 +39,7 @@ class BatchSize:
     def went_well(self, count: int) -> None:
         """So many calls were answered."""
         self.searching = False
+        self._proved = max(self._proved, count)
         self._well += count >= self.size
         if count > self.size:
             self.size, self._well, self._trial = count, 0, None
@@ -50,6 +51,10 @@ class BatchSize:
             self._trial, self._well, self._proof = None, 0, 2 * self._proof
         elif count // 2 < self.size:
             self.size, self._well, self.searching = max(1, count // 2), 0, True
+
+    def excuse(self) -> None:
+        """A single call was refused: it was not the number of calls that was too much before."""
+        self.size, self.searching = max(self.size, self._proved), False
 
     def failed(self, count: int) -> None:
         """So many calls were not answered, for another reason than their number."""

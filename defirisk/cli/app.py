@@ -11,7 +11,7 @@ from typing import Any, Final, Never
 
 import click
 
-from defirisk.cli.output import forget_stdout, say
+from defirisk.cli.output import forget_stdout, say, say_error
 from defirisk.errors import DefiriskError
 
 COMMANDS: Final = {
@@ -85,13 +85,9 @@ def _guarded(session: Session, run: Any) -> int:
 
 def report_error(problem: DefiriskError, *, verbose: bool) -> int:
     """``error[code]: message`` and the hint on stderr; the exit code of its kind."""
-    from defirisk.report.sanitize import clean  # noqa: PLC0415 - only when there is something to say
-
     if verbose:
         traceback.print_exception(problem)
-    say(f"error[{problem.code}]: {clean(problem.message)}")
-    if problem.hint:
-        say(f"hint: {clean(problem.hint)}")
+    say_error(problem.code, problem.message, problem.hint)
     return problem.exit_code
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Coroutine
+from typing import Any
 
 from defirisk.auditing.ask import Ask
 from defirisk.auditing.result import AuditResult
-from defirisk.cli.flow import Asked, terms_of, where_of
+from defirisk.cli.flow import Asked, plain_terms_of, where_of
 from defirisk.cli.output import check_writable, print_out, say, written_out
 from defirisk.cli.progress import progress
 
@@ -27,9 +26,12 @@ def audit_and_deliver(source: str, asked: Asked, *, format_: str, quiet: bool) -
     for path in (ask.output, ask.outcomes, ask.top_file()):
         if path is not None:
             check_writable(path)
-    with progress(quiet=quiet, rate=True) as hook, _stopped_by_term():
+    with progress(quiet=quiet, rate=True) as hook:
         work = run(ask, progress=hook, say=say, deliver=lambda result: _print(result, format_))
-        result = asyncio.run(work)
+        try:
+            result = asyncio.run(_stopped_by_term(work))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
     return _conclude(result, ask, quiet=quiet)
 
 
@@ -37,7 +39,7 @@ def _ask(source: str, asked: Asked) -> Ask:
     return Ask(
         source=source,
         where=where_of(asked),
-        terms=terms_of(asked),
+        terms=plain_terms_of(asked),
         output=asked["output"],
         outcomes=asked["outcomes"],
         top=asked["top"],
@@ -49,18 +51,11 @@ def _ask(source: str, asked: Asked) -> Ask:
     )
 
 
-@contextmanager
-def _stopped_by_term() -> Iterator[None]:
+async def _stopped_by_term(work: Coroutine[Any, Any, AuditResult]) -> AuditResult:
     """SIGTERM ends a run as Ctrl-C does: workers are ended, temporary files removed."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _print(result: AuditResult, format_: str) -> None:

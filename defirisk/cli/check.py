@@ -8,13 +8,15 @@ import click
 
 from defirisk.cli.gate_options import policy_options
 from defirisk.cli.options import market_option, output_options, scenario_options, source_options
+from defirisk.cli.what_if import Ordered, what_if_options
 
 
-@click.command()
-@click.argument("addresses", nargs=-1, metavar="ADDRESS...")
+@click.command(cls=Ordered)
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @source_options
 @market_option
 @scenario_options
+@what_if_options
 @policy_options
 @output_options
 def command(addresses: tuple[str, ...], format_: str, output: Path | None, quiet: bool, **asked: object) -> int:

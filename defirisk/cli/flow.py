@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from defirisk.cli.gate_asked import policy_path, reports_without_policy
+from defirisk.cli.gate_reports import write_formats
 from defirisk.cli.output import check_writable, print_out, say, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
+from defirisk.cli.what_if import what_if_of
 from defirisk.errors import BadMove
 from defirisk.judging import Terms
 from defirisk.report.check import Check, CheckSet
@@ -23,14 +27,14 @@ Asked = Mapping[str, Any]
 
 def check_and_deliver(addresses: Sequence[str], asked: Asked, *, format_: str, output: Path | None, quiet: bool) -> int:
     """``defirisk check``: of addresses, or of a policy file's wallets."""
-    from defirisk.cli import gate  # noqa: PLC0415 - only for `check`
-
-    policy = gate.policy_path(addresses, asked)
+    policy = policy_path(addresses, asked)
     if policy is not None:
-        return gate.run_gate(policy, addresses, asked, where_of(asked), format_=format_, output=output, quiet=quiet)
-    reports = gate.reports_without_policy(asked)
+        from defirisk.cli.gate import run_gate  # noqa: PLC0415 - only with a policy
+
+        return run_gate(policy, addresses, asked, where_of(asked), format_=format_, output=output, quiet=quiet)
+    reports = reports_without_policy(asked)
     found = _checked(addresses, asked, output=output, quiet=quiet)
-    written = gate.write_formats(found, reports)
+    written = write_formats(found, reports)
     code = conclude(found, format_, output)
     return code if written else BadMove.exit_code
 
@@ -81,6 +85,11 @@ def list_markets(chains: Sequence[str], *, format_: str, output: Path | None) ->
 
 
 def terms_of(asked: Asked) -> Terms:
+    """How to judge, and what if."""
+    return replace(plain_terms_of(asked), what_if=what_if_of(asked))
+
+
+def plain_terms_of(asked: Asked) -> Terms:
     """How to judge; falls of 10 to 50 % where no scenario was asked for."""
     from defirisk.api import DEFAULT_DROPS  # noqa: PLC0415 - shared with the API
 

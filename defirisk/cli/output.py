@@ -23,6 +23,15 @@ def say(message: str) -> None:
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is where messages leave
 
 
+def say_error(code: str, text: str, hint: str | None) -> None:
+    """``error[code]: text`` and the hint on stderr, harmless for a terminal and a CI system."""
+    from defirisk.report.sanitize import clean  # noqa: PLC0415 - only when there is something to say
+
+    say(f"error[{code}]: {clean(text)}")
+    if hint:
+        say(f"hint: {clean(hint)}")
+
+
 def print_out(text: str) -> None:
     """Text on stdout, whole.
 

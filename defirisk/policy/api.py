@@ -18,6 +18,7 @@ from defirisk.policy.load import find_policy, for_wallets, load_baseline, load_p
 from defirisk.result import CheckResult
 from defirisk.run import ProgressHook
 from defirisk.sources import Recording, Where
+from defirisk.whatif.asking import NOTHING, WhatIf
 
 
 def check_policy(
@@ -34,6 +35,7 @@ def check_policy(
     fail_on: str = "breach",
     today: date | None = None,
     thresholds: bool = False,
+    what_if: WhatIf | None = None,
     strict: bool = False,
     progress: ProgressHook | None = None,
 ) -> CheckResult:
@@ -54,6 +56,7 @@ def check_policy(
         fail_on: what counts as failing: ``breach``, ``worse``, ``any`` or ``never``.
         today: the day (UTC) at whose end waivers and ages are judged; ``None``: now.
         thresholds: whether to look for the prices that liquidate; no rule needs them.
+        what_if: parameters and acts that come before anything is judged: :meth:`defirisk.WhatIf.of`.
         strict: take any fallback while reading for an error.
         progress: called with what is being done, how much is done, how much there is.
 
@@ -65,8 +68,8 @@ def check_policy(
         ReadError: the chain or the recording could not be read at all.
     """
     where = where_of(rpc, chain, block, fixture, markets)
-    how = _gate(baseline, tolerance, fail_on, today)
-    return wait(_run(policy, addresses, where, replace(how, thresholds=thresholds, strict=strict), progress))
+    how = replace(_gate(baseline, tolerance, fail_on, today), thresholds=thresholds, strict=strict)
+    return wait(_run(policy, addresses, where, replace(how, what_if=what_if or NOTHING), progress))
 
 
 async def check_policy_async(
@@ -83,13 +86,14 @@ async def check_policy_async(
     fail_on: str = "breach",
     today: date | None = None,
     thresholds: bool = False,
+    what_if: WhatIf | None = None,
     strict: bool = False,
     progress: ProgressHook | None = None,
 ) -> CheckResult:
     """As :func:`check_policy`, to be awaited."""
     where = where_of(rpc, chain, block, fixture, markets)
-    how = _gate(baseline, tolerance, fail_on, today)
-    return await _run(policy, addresses, where, replace(how, thresholds=thresholds, strict=strict), progress)
+    how = replace(_gate(baseline, tolerance, fail_on, today), thresholds=thresholds, strict=strict)
+    return await _run(policy, addresses, where, replace(how, what_if=what_if or NOTHING), progress)
 
 
 def _gate(baseline: str | Path | None, tolerance: int | None, fail_on: str, today: date | None) -> Gate:

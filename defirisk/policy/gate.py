@@ -6,11 +6,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from defirisk.errors import BadBaseline, InputError
 from defirisk.judging import Terms as JudgingTerms
+from defirisk.model import Warning as Notice
 from defirisk.policy.changes import DEFAULT_TOLERANCE, Changes, compare
 from defirisk.policy.findings import Finding, Problem
 from defirisk.policy.judging import Terms, judge_policy
@@ -20,6 +21,7 @@ from defirisk.protocols import registry
 from defirisk.result import CheckResult
 from defirisk.run import ProgressHook, check_one
 from defirisk.sources import Where
+from defirisk.whatif.asking import NOTHING, WhatIf
 
 if TYPE_CHECKING:
     from defirisk.report.check import Check
@@ -55,7 +57,7 @@ def clock(today: date | None) -> int:
     """The second at which waivers and ages are judged: now, or the last one of a day (UTC)."""
     if today is None:
         return int(time.time())
-    return int((datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=1)).timestamp()) - 1
+    return int(datetime(today.year, today.month, today.day, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +66,15 @@ class Gate:
 
     ``terms`` are the clock, and what fails; ``baseline`` an earlier run, or why it cannot be used; ``tolerance`` that
     of the comparison (wad, relative); ``thresholds`` whether to look for the prices that liquidate, which no rule
-    needs; ``strict`` takes any fallback while reading for an error.
+    needs; ``what_if`` parameters and acts that come first: does a vote, or a withdrawal, breach the policy?; ``strict``
+    takes any fallback while reading for an error.
     """
 
     terms: Terms
     baseline: Seen | BadBaseline | None = None
     tolerance: int = DEFAULT_TOLERANCE
     thresholds: bool = False
+    what_if: WhatIf = NOTHING
     strict: bool = False
 
 
@@ -87,14 +91,32 @@ async def run_policy(policy: Policy, where: Where, gate: Gate, progress: Progres
         InputError: what the policy asks for makes no sense on this chain.
         ReadError: nothing could be read.
     """
-    judging = JudgingTerms(policy.scenarios, policy.families, policy.liquidator, gate.thresholds)
-    labels = {wallet.address: wallet.label for wallet in policy.wallets if wallet.label}
+    judging = JudgingTerms(policy.scenarios, policy.families, policy.liquidator, gate.thresholds, gate.what_if)
     wallets = [wallet.address for wallet in policy.wallets]
-    check = await check_one(wallets, where, judging, labels=labels, strict=gate.strict, progress=progress)
+    check = _labelled(await check_one(wallets, where, judging, strict=gate.strict, progress=progress), policy)
     waivers = tuple(replace(one, market=_market_name(one.market, check)) for one in policy.waivers)
     found = judge_policy(replace(policy, waivers=waivers), check, gate.terms)
     changes, problems = _compared(check, found.findings, gate)
-    return replace(check, policy=replace(found, changes=changes, problems=(*problems, *found.problems)))
+    warnings = (*_supposed(gate.what_if), *found.warnings)
+    found = replace(found, changes=changes, problems=(*problems, *found.problems), warnings=warnings)
+    return replace(check, policy=found)
+
+
+def _supposed(what_if: WhatIf) -> tuple[Notice, ...]:
+    """A word for every report: a verdict on what is not so must not be taken for one on what is."""
+    if not what_if.changes:
+        return ()
+    return (Notice("what-if", "every figure is of the positions as they would be after the changes asked for"),)
+
+
+def _labelled(check: CheckResult, policy: Policy) -> CheckResult:
+    """Accounts by the names that the policy gives them, found by address or by ENS name."""
+    labels = {wallet.address: wallet.label for wallet in policy.wallets}
+    accounts = (
+        replace(account, label=labels.get(account.address) or labels.get(account.name or ""))
+        for account in check.accounts
+    )
+    return replace(check, accounts=tuple(accounts))
 
 
 def _market_name(name: str | None, check: Check) -> str | None:

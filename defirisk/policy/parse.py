@@ -48,9 +48,17 @@ def parse_policy(content: str, file: str, folder: Path, *, tool: bool = False) -
     except (ValueError, RecursionError, ArithmeticError) as error:
         raise BadPolicy(f"not TOML: {str(error)[:200]}", file=file) from error
     place = Place(file, lines_of(content), TOOL if tool else ())
-    for key in TOOL if tool else ():
-        document = document.get(key, {})
+    if tool:
+        document = _tool_table(document, file)
     return _Parser(place, table(place, document, _KEYS), folder).policy()
+
+
+def _tool_table(document: Mapping[str, Any], file: str) -> Any:
+    for key in TOOL:
+        if not isinstance(document, dict) or key not in document:
+            raise BadPolicy("it holds no [tool.defirisk]", file=file, hint="name another file, or add the table")
+        document = document[key]
+    return document
 
 
 class _Parser:

@@ -38,6 +38,7 @@ POSITION: Final = {
     "verdict": "code of the verdict",
     "verdict_text": "the verdict in words",
     "warnings": "codes of what is to be known of the position",
+    "what_if": "what was changed before it was judged; empty where nothing was",
 }
 OUTCOME: Final = {
     "scenario": "name of the scenario",

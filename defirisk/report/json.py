@@ -31,6 +31,7 @@ from defirisk.model import (
 )
 from defirisk.model import Warning as Notice
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet, position_warnings
+from defirisk.report.json_what_if import what_if_json
 from defirisk.report.legs import family_of, unpriced_message
 from defirisk.report.limits import limits_json
 from defirisk.report.sanitize import SYMBOL_LENGTH, clean, short_address, symbol
@@ -123,16 +124,35 @@ def _account_error(account: Account) -> Json | None:
 
 def _position(analysis: PositionAnalysis) -> Json:
     position, standing = analysis.position, analysis.standing
-    return {
+    shown = {
         **_identity(position),
         **_health(position, standing),
         "totals": _totals(standing, position.market.unit) if standing and not position.unpriced else None,
         "collateral": [_collateral(leg, analysis) for leg in standing.collateral] if standing else [],
         "debt": [_debt(leg, analysis) for leg in standing.debt] if standing else [],
         "limits": [limits_json(one) for one in analysis.limits],
+        **_judgement(analysis),
+    }
+    return shown if analysis.what_if is None else {**shown, "what_if": what_if_json(analysis.what_if, _before)}
+
+
+def _judgement(analysis: PositionAnalysis) -> Json:
+    return {
         "thresholds": [_threshold(t) for t in analysis.thresholds],
         "verdict": {"code": analysis.verdict.code, "text": clean(analysis.verdict.text, VERDICT_LENGTH)},
         "scenarios": [_outcome(outcome) for outcome in analysis.outcomes],
+    }
+
+
+def _before(analysis: PositionAnalysis) -> Json:
+    """The figures of a position as it stands, beside those of the changed one."""
+    position, standing = analysis.position, analysis.standing
+    return {
+        **_health(position, standing),
+        "totals": _totals(standing, position.market.unit) if standing and not position.unpriced else None,
+        "collateral": [_collateral(leg, analysis) for leg in standing.collateral] if standing else [],
+        "debt": [_debt(leg, analysis) for leg in standing.debt] if standing else [],
+        **_judgement(analysis),
     }
 
 

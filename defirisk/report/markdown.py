@@ -10,6 +10,7 @@ from defirisk.report.check import Account, AccountStatus, Check, CheckSet, posit
 from defirisk.report.figures import age, health, moment, money, number, ratio
 from defirisk.report.legs import family_of, legs_of, names_of, price_text, unpriced_message
 from defirisk.report.sanitize import markdown as escaped
+from defirisk.report.table.comparison import BEFORE_AND_AFTER, WAYS, before_and_after, sentence, way_cells, way_notes
 from defirisk.report.table.position import beside
 from defirisk.report.table.scenarios import ENDINGS, lost_or_gained, repaid
 from defirisk.report.table.thresholds import at, move_name
@@ -69,6 +70,8 @@ def _account(account: Account) -> Iterator[str]:
 def _position(analysis: PositionAnalysis) -> Iterator[str]:
     position, standing = analysis.position, analysis.standing
     title = f"**{escaped(position.market.name)}** (rules {escaped(position.market.rules)}): "
+    if analysis.what_if is not None and analysis.what_if.changes:
+        yield f"**{escaped(sentence(analysis.what_if))}**\n"
     if position.status is PositionStatus.UNPRICED:
         yield f"{title}**not judged**, {escaped(unpriced_message(position))}"
     else:
@@ -77,9 +80,23 @@ def _position(analysis: PositionAnalysis) -> Iterator[str]:
         yield f"\n**Warning:** {escaped(warning.text)}"
     if position.status is PositionStatus.OK and standing:
         yield f"\nHealth factor **{health(standing.health_factor)}**. {beside(position)}"
+    yield from _what_if(analysis)
     yield from _legs(analysis)
     yield from _thresholds(analysis)
     yield from _outcomes(analysis)
+
+
+def _what_if(analysis: PositionAnalysis) -> Iterator[str]:
+    comparison = analysis.what_if
+    if comparison is None:
+        return
+    if comparison.before is not None:
+        yield from table(BEFORE_AND_AFTER, list(before_and_after(analysis, comparison.before)))
+        yield f"\nAs it stands: {escaped(comparison.before.verdict.text)}"
+    if comparison.ways:
+        yield from table(WAYS, [way_cells(way) for way in comparison.ways], left=2)
+    for note in way_notes(comparison):
+        yield f"\n{escaped(note)}"
 
 
 def _legs(analysis: PositionAnalysis) -> Iterator[str]:

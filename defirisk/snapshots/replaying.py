@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -128,8 +128,8 @@ async def replay(
     refuse_fallbacks(_told(file), strict=ask.strict)
     job = Job(str(file.path.absolute()), file.head.digest, ask)
     with state_for(None, resume=False) as state:
-        records = await _Replaying(state, file, progress).run(job, cluster)
-        result = _concluded(ask, file, state, records)
+        done = await _Replaying(state, file, progress).run(job, cluster)
+        result = _concluded(ask, file, state, done)
     result = replace(result, run=replace(result.run, seconds=round(time.monotonic() - started, 3)))
     if deliver:
         deliver(result)
@@ -168,14 +168,14 @@ class _Replaying:
 
     def __init__(self, state: State, file: SnapshotFile, progress: ProgressHook | None) -> None:
         self._state, self._file, self._progress = state, file, progress
-        self._records: dict[int, Record] = {}
+        self._done: set[int] = set()
         self._wallets = 0
 
-    async def run(self, job: Job, cluster: Any) -> dict[int, Record]:
+    async def run(self, job: Job, cluster: Any) -> Collection[int]:
         numbers = range(len(self._file.head.parts))
         if cluster is not None:
             await asyncio.to_thread(self._keep_all, on_cluster(cluster, replay_part, job, numbers))
-            return self._records
+            return self._done
         distinct = self._file.head.listing.distinct
         count = min(usual(distinct) if job.ask.workers is None else job.ask.workers, len(numbers))
         with workers(count) as pool:
@@ -186,7 +186,7 @@ class _Replaying:
                 for task in waiting:
                     task.cancel()
                 await asyncio.gather(*waiting, return_exceptions=True)
-        return self._records
+        return self._done
 
     async def _here(self, pool: Any, job: Job, number: int) -> None:
         self._keep(number, await in_worker(pool, replay_part, job, number))
@@ -199,16 +199,16 @@ class _Replaying:
         save(self._state, number, piece.tables, piece.record)
         labelled = self._file.labels(number) if self._file.head.listing.labels else ()
         put_wallets(self._state, number, (Wallet(address, labels) for address, labels in labelled))
-        self._records[number] = piece.record
+        self._done.add(number)
         self._wallets += self._file.head.parts[number].wallets
         if self._progress:
             self._progress(DONE, self._wallets, self._file.head.listing.distinct)
 
 
-def _concluded(ask: Ask, file: SnapshotFile, state: State, records: dict[int, Record]) -> AuditResult:
+def _concluded(ask: Ask, file: SnapshotFile, state: State, done: Collection[int]) -> AuditResult:
     begun = begun_of(file)
     planner = Planner(ask, begun)
-    pieces = assembly.Pieces(state, begun, records, planner.failing_plan(), ("", ""))
+    pieces = assembly.Pieces(state, begun, done, planner.failing_plan(), ("", ""))
     summary = pieces.summary()
     files = assembly.write_tables(ask, begun, pieces)
     top = ask.top_file()

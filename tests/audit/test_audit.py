@@ -19,7 +19,11 @@ from defirisk.auditing.columns import OUTCOMES, POSITIONS
 from defirisk.auditing.partition import AskedMarket, Plan, judge_partition
 from defirisk.auditing.summary import BANDS, Summary, band_of, merged
 from defirisk.fixedpoint import WAD
+from defirisk.model import AccountReading
 from defirisk.report import audit as report
+from defirisk.risk.binding import known_assets, validate
+from defirisk.risk.families import FamilyBook
+from defirisk.risk.scenario_files import parse_drops
 
 from .conftest import DEMO, LIQUIDATABLE, RECORDING, STRANGER, WALLETS, lasting
 
@@ -310,6 +314,17 @@ def test_columns_are_documented_once_and_written_in_that_order(both, tmp_path):
     assert json.loads(fields.metadata[b"defirisk"])["block"] == "712"
 
 
+def test_the_columns_are_told_where_people_look(audit):
+    """Once the README has them, it has them as the program does."""
+    told = audit("--columns", fixture=None)
+    assert told.code == 0
+    for column in (*POSITIONS, *OUTCOMES):
+        assert f"`{column.name}`" in told.out
+        assert column.meaning in told.out or column.name.endswith("_raw")
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert ("defirisk audit --columns" not in readme) or told.out in readme
+
+
 def test_the_api_is_the_command(wallets, tmp_path, audit):
     result = defirisk.audit(WALLETS, tmp_path / "p.parquet", fixture=RECORDING, scenarios=["-40%"])
     ran = audit(wallets, "-o", tmp_path / "q.parquet", "--drop", "40", "--format", "json")
@@ -320,22 +335,23 @@ def test_the_api_is_the_command(wallets, tmp_path, audit):
     assert "Complete" in str(result)
 
 
-def test_parts_merge_in_any_order_and_grouping_to_the_same(checked):
-    """What local runs, workers and a cluster rely on."""
-    from defirisk.judging import _nameable
-    from defirisk.model import AccountReading
-    from defirisk.risk.binding import validate
-    from defirisk.risk.families import FamilyBook
-    from defirisk.risk.scenario_files import parse_drops
-
+@pytest.fixture(scope="module")
+def partition(checked):
+    """All positions as readings, and a plan by engine."""
     positions = [p.position for account in checked.accounts for p in account.positions]
     readings = [AccountReading(one.owner, (one,)) for one in positions]
     market = AskedMarket(positions[0].market.name, "aave-v3")
-    bound = validate(parse_drops("20,50"), _nameable([], positions), FamilyBook.load({}))
-    plan = Plan(31337, 712, (market,), bound, nearest=False, engine="exact", keep=4)
+    bound = validate(parse_drops("20,50"), known_assets(positions), FamilyBook.load({}))
+    return readings, lambda engine: Plan(31337, 712, (market,), bound, nearest=False, engine=engine, keep=4)
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast"])
+def test_parts_merge_in_any_order_and_grouping_to_the_same(partition, engine):
+    """What local runs, workers and a cluster rely on."""
+    readings, plan = partition[0], partition[1](engine)
     whole = judge_partition(readings, plan)
     dice = random.Random(7)
-    for _ in range(5):
+    for _ in range(4):
         cuts = sorted(dice.sample(range(1, len(readings)), 6))
         parts = [readings[a:b] for a, b in zip([0, *cuts], [*cuts, None], strict=True)]
         judged = [judge_partition(part, plan) for part in parts]
@@ -345,6 +361,19 @@ def test_parts_merge_in_any_order_and_grouping_to_the_same(checked):
         dice.shuffle(summaries)
         nested = merged([merged(summaries[:3], 4), merged(summaries[3:], 4)], 4)
         assert nested == merged([whole.summary], 4)
+
+
+def test_the_fast_engine_agrees_and_says_where_it_is_exact(partition):
+    exact, fast = (
+        judge_partition(partition[0], partition[1](engine)).outcomes.to_pylist() for engine in ("exact", "fast")
+    )
+    for right, row in zip(exact, fast, strict=True):
+        same = ("address", "market", "scenario", "liquidatable", "liquidations", "ended", "error")
+        assert [row[name] for name in same] == [right[name] for name in same]
+        for name in ("repaid_value", "bad_debt_value", "uncovered_value"):
+            assert row[name] == pytest.approx(right[name], rel=1e-9, abs=1e-6)
+            assert row[f"{name}_raw"] in (None, right[f"{name}_raw"])
+        assert (row["repaid_value_raw"] is None) is (row["engine"] == "fast")
 
 
 def test_bands_begin_at_their_lower_edge():

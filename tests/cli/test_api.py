@@ -31,7 +31,7 @@ def result() -> defirisk.CheckResult:
 def test_the_public_surface() -> None:
     assert set(dir(defirisk)) == {*defirisk.__all__, "__version__"}
     assert sorted(defirisk.__all__) == [
-        "AuditResult", "CheckResult", "CheckSetResult", "DefiriskError", "InputError", "Move", "ReadError", "Scenario", "audit", "audit_async", "check",
+        "AuditResult", "CheckResult", "CheckSetResult", "DefiriskError", "InputError", "Move", "ReadError", "Scenario", "WhatIf", "audit", "audit_async", "check",
         "check_async", "check_chains", "check_chains_async", "check_policy", "check_policy_async", "demo", "load_fixture", "markets", "record",
         "record_async",
     ]  # fmt: skip

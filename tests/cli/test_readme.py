@@ -45,11 +45,16 @@ def test_python_blocks_run(monkeypatch, capsys):
     assert "0x2222222222222222222222222222222222222222 close" in capsys.readouterr().out
 
 
-def test_toml_blocks_are_scenario_files(tmp_path):
+def test_toml_blocks_are_scenario_files_or_policies(tmp_path):
+    from defirisk.policy.parse import parse_policy
     from defirisk.risk.scenario_files import parse_scenarios
 
-    found = [scenario for block in blocks("toml") for scenario in parse_scenarios(block, "README.md")]
+    shown = blocks("toml")
+    policies = [block for block in shown if "[[wallet]]" in block]
+    found = [scenario for block in shown if block not in policies for scenario in parse_scenarios(block, "README.md")]
     assert [scenario.name for scenario in found] == ["eth-crash"]
+    for block in policies:
+        assert parse_policy(block, "README.md", ROOT).wallets
 
 
 def test_shell_blocks_name_commands_and_options_that_exist():

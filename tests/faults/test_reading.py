@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from defirisk.chain import Answer, Call, Returned, Reverted
+from defirisk.chain.answers import Answers
 from defirisk.chain.client import LiveChain, open_chain
 from defirisk.errors import (
     BlockReorganised,
+    CallRefused,
     DefiriskError,
     EndpointRefused,
     EndpointUnreachable,
@@ -21,7 +24,7 @@ from defirisk.errors import (
 )
 from tests.support.rpc_server import Drop, Pass, Raw, RpcError, RpcServer, Stall
 
-from .conftest import KEY, QUICK, keyed
+from .conftest import KEY, QUICK, SLICE, keyed
 
 
 async def read_all(server: RpcServer, urls: list[str] | None = None, **more: Any) -> LiveChain:
@@ -374,3 +377,46 @@ async def test_a_replaced_block_is_noticed(server: RpcServer) -> None:
         with pytest.raises(BlockReorganised):
             await chain.verify()
         assert server.requests == before + 1
+
+
+# --- a call that nobody answers ---
+
+
+class Poisoned(RpcServer):
+    """One call, alone or in a batch, is too much for it."""
+
+    poison: Call
+
+    def _inner(self, call: Call, tag: str) -> Answer:
+        if call == self.poison:
+            raise RpcError(-32000, "out of gas")
+        return super()._inner(call, tag)
+
+
+@pytest.fixture
+def poisoned(server: RpcServer) -> Iterator[Poisoned]:
+    with Poisoned.of_fixture(SLICE) as one:
+        assert isinstance(one, Poisoned)
+        one.poison = list(one.answers)[17]
+        yield one
+
+
+async def test_a_call_that_nobody_answers_is_named_and_the_others_are_answered(poisoned: Poisoned) -> None:
+    async with open_chain([keyed(poisoned)], **QUICK) as chain:
+        calls = list(poisoned.answers)
+        answers = Answers(chain)
+        await answers.ask(calls)
+        for call in calls:
+            if call == poisoned.poison:
+                with pytest.raises(CallRefused, match="single call"):
+                    answers.answer(call)
+            else:
+                assert answers.answer(call) == poisoned.answers[call]
+        assert poisoned.posts < 40
+
+
+async def test_it_is_asked_of_another_endpoint_and_nobody_is_left_out(poisoned: Poisoned, other: RpcServer) -> None:
+    async with open_chain([keyed(poisoned), keyed(other)], **QUICK | {"batch_size": 10}) as chain:
+        await compare(chain, poisoned)
+        assert codes(chain) == ["batch-halved"]
+        assert {one.left_out for one in chain.usage} == {None}

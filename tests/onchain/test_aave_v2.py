@@ -18,6 +18,7 @@ from defirisk.protocols.aave_v2.family import PROTOCOL
 from defirisk.protocols.interface import Deployment, MarketReading, Pair, Refused
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.scenarios import moved_prices
+from tests.support.scopes import assert_same_in_both_scopes
 
 from .anvil import GENESIS
 from .deploy_v20 import aave_v20
@@ -315,3 +316,8 @@ def test_a_price_that_is_missing_makes_its_positions_unpriced(world: World, posi
     assert holders
     assert {position.owner for position in found if position.unpriced} == holders
     assert len(found) == len(positions)
+
+
+def test_both_scopes_read_the_same_of_what_is_owed_and_secures(world: World) -> None:
+    here = Deployment("local", "aave-v2", "local", 31337, world.entry)
+    assert assert_same_in_both_scopes(LocalChain(world.rpc), [here], world.addresses, chunk=25) > 20

@@ -16,6 +16,7 @@ from defirisk.protocols.compound_v2.rules import ORIGINAL
 from defirisk.protocols.compound_v2.state import Books, CompoundState, Holding
 from defirisk.protocols.interface import Deployment, Pair, Refused
 from defirisk.risk.replay import Replay, replay
+from tests.support.scopes import assert_same_in_both_scopes
 
 from .local_chain import LocalChain, _answer
 from .rpc import Rpc
@@ -262,3 +263,8 @@ UNSEEN: dict[str, int] = {}
 
 def test_some_were_liquidatable_that_the_view_called_healthy() -> None:
     assert sum(UNSEEN.values()) > 0
+
+
+def test_both_scopes_read_the_same_of_what_is_owed_and_secures(market: Venus) -> None:
+    here = Deployment("venus-local", "compound-v2", "local", 31337, market.comptroller.address)
+    assert assert_same_in_both_scopes(LocalChain(market.evm.rpc), [here], market.wallets, chunk=10) > 20

@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -87,6 +89,63 @@ def test_the_last_unit_decides_bad_debt(write: Write, check: Check) -> None:
     assert check().code == 1
 
 
+def test_the_last_second_decides_an_oracles_age(write: Write, check: Check) -> None:
+    write(f'{wallet(UNDER)}[policy]\nmax_oracle_age = "3h"\n')
+    oldest = max(int(f["measured"]) for f in check("--format", "json").policy["findings"])
+    for limit, code in ((oldest, 0), (oldest - 1, 1)):
+        write(f'{wallet(UNDER)}[policy]\nmax_oracle_age = "{limit}s"\n')
+        assert check().code == code
+
+
+def test_an_oracle_that_is_ahead_of_the_block_has_no_known_age(write: Write, check: Check, tmp_path: Path) -> None:
+    """A feed that dates its answer after the block would look fresh for ever; our readers take it for unknown."""
+    write(f'{wallet(UNDER)}[policy]\nmax_oracle_age = "3h"\n')
+    seconds = int(check("--format", "json").policy["findings"][0]["measured"])
+    path = edited(tmp_path, lambda d: d.__setitem__("block_timestamp", d["block_timestamp"] - seconds - 1))
+    write(f'{wallet(UNDER)}[policy]\nmax_oracle_age = "3h"\n', fixture=path)
+    first = check("--format", "json").policy["findings"][0]
+    assert (first["status"], first["measured"]) == ("breach", None)
+
+
+def test_nor_where_another_reader_passes_such_a_time_on() -> None:
+    from defirisk.policy.rules import Matter, MaxOracleAge
+    from defirisk.policy.terms import Clause
+
+    result = defirisk.check(UNDER, fixture=DEMO, scenarios=[], thresholds=False)
+    [judged, *_] = result.accounts[0].positions
+    ahead = replace(judged.position, price_times=tuple(result.timestamp + 90 for _ in judged.position.price_times))
+    clause = Clause("max_oracle_age", 3600)
+    found = list(MaxOracleAge().judge(clause, Matter(replace(judged, position=ahead), result.timestamp, ())))
+    assert found
+    for one in found:
+        assert (one.breached, one.measured) == (True, None)
+        assert "dates its price 1 min after the block: its age is not known" in one.text
+
+
+def test_an_oracle_of_what_does_not_count_does_not_matter() -> None:
+    from defirisk.policy.rules import Matter, MaxOracleAge
+    from defirisk.policy.terms import Clause
+
+    result = defirisk.check(UNDER, fixture=DEMO, scenarios=[], thresholds=False)
+    [judged, *_] = result.accounts[0].positions
+    off = replace(judged.standing, collateral=tuple(replace(leg, counts=False) for leg in judged.standing.collateral))
+    clause = Clause("max_oracle_age", 1)
+    for standing, legs in ((judged.standing, (*judged.standing.collateral, *judged.standing.debt)), (off, off.debt)):
+        found = MaxOracleAge().judge(clause, Matter(replace(judged, standing=standing), result.timestamp, ()))
+        assert {one.asset for one in found} == {leg.token for leg in legs}
+
+
+def test_debt_that_rules_leave_uncovered_is_bad_debt_too(write: Write, check: Check) -> None:
+    """Venus at -40 %: liquidation stops by its rules, no debt is written off, and 464.68 USD stay uncovered."""
+    write(f"{wallet(ALL_FOUR)}[policy]\nmax_bad_debt = 464\n")
+    ran = check("--format", "json")
+    [venus] = ran.findings(market="venus-local")
+    position = next(p for p in ran.json["accounts"][0]["positions"] if p["market"] == "venus-local")
+    [outcome] = position["scenarios"]
+    assert (outcome["bad_debt_value_raw"], outcome["ended"]) == ("0", "rules")
+    assert (venus["status"], venus["measured_raw"]) == ("breach", outcome["uncovered_value_raw"])
+
+
 def test_a_wallets_own_rules_go_before_the_policys(write: Write, check: Check) -> None:
     own = wallet(SAFE, "a", policy='{ min_health_factor = 2.5, survives = ["-50%"] }') + wallet(
         UNDER, "b", policy="{ survives = [] }"
@@ -151,7 +210,12 @@ def test_no_debt_and_no_position_break_no_rule_and_are_said(write: Write, check:
 
 def test_a_waiver_holds_through_its_last_day(write: Write, check: Check) -> None:
     write(wallet(UNDER, "desk") + "[policy]\nmin_health_factor = 1.2\n" + waiver("desk", "min_health_factor"))
-    for today, code, status in ((TODAY, 0, "waived"), ("2026-12-31", 0, "waived"), ("2027-01-01", 2, "breach")):
+    for today, code, status in (
+        (TODAY, 0, "waived"),
+        ("2026-12-31", 0, "waived"),
+        ("9999-12-31", 2, "breach"),
+        ("2027-01-01", 2, "breach"),
+    ):
         ran = check("--format", "json", today=today)
         assert (ran.code, ran.policy["findings"][0]["status"], ran.policy["today"]) == (code, status, today)
     assert (
@@ -160,6 +224,31 @@ def test_a_waiver_holds_through_its_last_day(write: Write, check: Check) -> None
     )
     assert ran.policy["problems"][0]["line"] == 8
     assert ran.policy["findings"][0]["waiver"] is None
+
+
+def test_a_waiver_of_one_market_waives_no_other(write: Write, check: Check) -> None:
+    rules = "[policy]\nmin_health_factor = 1.2\n"
+    write(wallet(ALL_FOUR, "all") + rules + waiver("all", "min_health_factor", market="venus-local"))
+    statuses = {f["market"]: f["status"] for f in check("--format", "json").policy["findings"]}
+    assert statuses == {
+        "aave-v3-local": "breach", "aave-v2-local": "breach", "venus-local": "waived", "compound-v3-local-usdc": "ok",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("narrow_first", [True, False])
+def test_the_narrowest_waiver_is_the_one_that_is_shown(write: Write, check: Check, narrow_first: bool) -> None:
+    both = [waiver("desk", "survives", scenario="-30%"), waiver("desk", "survives", "2027-06-30")]
+    rules = '[policy]\nsurvives = ["-30%", "-40%"]\n'
+    write(wallet(UNDER, "desk") + rules + "".join(both if narrow_first else reversed(both)))
+    ran = check("--format", "json")
+    waived = {f["scenario"]: f["waiver"]["expires"] for f in ran.policy["findings"]}
+    assert (ran.code, waived, ran.policy["warnings"]) == (0, {"-30%": "2026-12-31", "-40%": "2027-06-30"}, [])
+
+
+def test_waivers_of_wallets_that_are_not_judged_do_not_matter(write: Write, check: Check) -> None:
+    write(BOTH + "[policy]\nmin_health_factor = 1.2\n" + waiver("desk", "min_health_factor", "2020-01-01"))
+    ran = check("treasury", "--policy", "defirisk.toml", "--format", "json")
+    assert (ran.code, ran.policy["warnings"], ran.policy["problems"]) == (0, [], [])
 
 
 def test_an_expired_waiver_fails_even_where_nothing_is_breached(write: Write, check: Check) -> None:
@@ -298,6 +387,25 @@ def test_thresholds_only_where_asked_for(write: Write, check: Check) -> None:
     assert check("--format", "json", "--thresholds").json["accounts"][0]["positions"][0]["thresholds"]
 
 
+def test_a_what_if_is_judged_by_the_same_rules(write: Write, check: Check) -> None:
+    """A vote that would lower a threshold: who would breach; every report says that it is not so yet."""
+    v3 = next(m for m in json.loads(gzip.decompress(DEMO.read_bytes()))["markets"] if m["protocol"] == "aave-v3")
+    write(BOTH + "[policy]\nmin_health_factor = 1.2\n", head=f'markets = ["aave-v3@{v3["entry"]}"]')
+    assert [f["status"] for f in check("--format", "json").policy["findings"]] == ["ok", "breach"]
+    ran = check("--set", "WETH.liquidation_threshold=0.40", "--format", "json", "--report", "markdown=a.md")
+    assert (ran.code, [f["status"] for f in ran.policy["findings"]]) == (1, ["breach", "breach"])
+    assert ran.policy["findings"][0]["measured"].startswith("1.18")
+    assert [w["code"] for w in ran.policy["warnings"]] == ["what-if"]
+    assert "as they would be after the changes asked for" in Path("a.md").read_text()
+
+
+def test_a_change_that_is_refused_is_no_pass(write: Write, check: Check) -> None:
+    v3 = next(m for m in json.loads(gzip.decompress(DEMO.read_bytes()))["markets"] if m["protocol"] == "aave-v3")
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n", head=f'markets = ["aave-v3@{v3["entry"]}"]')
+    ran = check("--withdraw", "WETH=13", "--format", "json")
+    assert (ran.code, [(f["status"], f["error"]) for f in ran.policy["findings"]]) == (2, [("error", "change-refused")])
+
+
 # --- what cannot be read --------------------------------------------------------------------------------------------
 
 
@@ -342,6 +450,16 @@ def test_a_recording_older_than_max_age_is_code_3(write: Write, check: Check, ag
     assert (ran.code, ran.policy["counts"]["ok"]) == (code, 1)
     assert [(p["code"], p["line"]) for p in ran.policy["problems"]] == [("stale-recording", 2)] * (code == 3)
     assert ("old, more than the max_age of" in ran.err) == (code == 3)
+
+
+def test_the_last_second_decides_a_recordings_age(write: Write, check: Check) -> None:
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n")
+    seconds = (
+        int(datetime(2026, 11, 24, 23, 59, 59, tzinfo=UTC).timestamp()) - check("--format", "json").json["timestamp"]
+    )
+    for age, code in ((seconds, 0), (seconds - 1, 3)):
+        write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n", head=f'max_age = "{age}s"')
+        assert check().code == code
 
 
 def test_what_could_not_be_read_is_an_error_and_breaches_are_still_listed(write: Write, check: Check) -> None:

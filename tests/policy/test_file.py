@@ -228,6 +228,14 @@ def test_pyproject_says_its_own_lines(tmp_path: Path) -> None:
         load_policy(path)
 
 
+@pytest.mark.parametrize("text", ["", "tool = 1\n", "[tool.other]\nx = 1\n"])
+def test_a_pyproject_without_the_table_is_no_policy(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert find_policy(tmp_path) is None
+    with pytest.raises(BadPolicy, match=r"it holds no \[tool\.defirisk\]"):
+        load_policy(tmp_path / "pyproject.toml")
+
+
 def test_a_broken_pyproject_is_an_error_only_if_it_is_meant(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project\n")
     assert find_policy(tmp_path) is None

@@ -349,6 +349,24 @@ def test_sarif_points_at_the_policys_lines(write: Write, check: Check) -> None:
     assert json.loads(Path("again.sarif").read_text()) == again
 
 
+def test_sarif_names_the_policy_from_the_repositorys_root(
+    write: Write, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(wallet(UNDER, "desk") + RULES_OF_ALL)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".git").mkdir()
+    for folder, workspace, uri in (
+        (tmp_path / "sub", "", "defirisk.toml"),
+        (tmp_path, "", "defirisk.toml"),
+        (tmp_path, str(tmp_path.parent), f"{tmp_path.name}/defirisk.toml"),
+    ):
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("GITHUB_WORKSPACE", workspace)
+        check("--report", "sarif=out.sarif")
+        first = json.loads(Path("out.sarif").read_text())["runs"][0]["results"][0]
+        assert first["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": uri, "uriBaseId": "%SRCROOT%"}
+
+
 def test_sarif_holds_5000_results_breaches_first_and_counts_the_rest() -> None:
     many = [finding(Status.WAIVED, scenario=f"-{n}.5%") for n in range(30)]
     many += [finding(Status.ERROR, scenario=f"{n}") for n in range(40)] + [
@@ -420,6 +438,19 @@ def test_a_bad_policy_file_is_annotated_too(write: Write, check: Check, monkeypa
     assert "::error file=defirisk.toml,line=7,title=defirisk%3A defirisk::" in ran.err
 
 
+def test_what_ends_a_run_is_annotated_once(
+    write: Write, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    write(wallet(UNDER, "desk") + wallet(SAFE) + RULES_OF_ALL, fixture=tmp_path / "none.json.gz")
+    ran = check()
+    assert (ran.code, ran.err.count("::error ")) == (3, 1)
+    (tmp_path / "ours.toml").write_text("[[scenario]]\nname = 1\n")
+    write(wallet(UNDER, "desk") + RULES_OF_ALL, head='scenarios = ["ours.toml"]')
+    ran = check()
+    assert (ran.code, ran.err.count("::error file=defirisk.toml,title=")) == (2, 1)
+
+
 def test_not_on_github_nothing_is_said_to_it(
     write: Write, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -462,6 +493,12 @@ def test_a_report_that_cannot_be_written_leaves_the_others_and_is_code_2(write: 
     assert "error[unwritable-output]: --report csv: . is a folder" in ran.err
     assert "BREACH" in ran.out
     assert (Path("b.sarif").is_file(), Path("d.md").is_file()) == (True, True)
+
+
+def test_an_output_that_cannot_be_written_leaves_the_reports(write: Write, check: Check) -> None:
+    write(wallet(UNDER, "desk") + RULES_OF_ALL)
+    ran = check("-o", "no/such/folder/a.txt", "--report", "csv=a.csv")
+    assert (ran.code, "error[unwritable-output]" in ran.err, Path("a.csv").is_file()) == (2, True, True)
 
 
 def test_json_and_csv_of_a_policy(write: Write, check: Check) -> None:

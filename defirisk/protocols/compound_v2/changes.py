@@ -194,10 +194,10 @@ def _shape(holding: Holding) -> tuple[str, bool]:
 
 
 def _between(near: Holding, far: Holding) -> Holding:
+    """Borrowing and repaying leave the market's exchange rate as it is."""
     amounts: Any = {name: linear(getattr(near, name), getattr(far, name)) for name in ("tokens", "debt")}
-    if near.tokens == far.tokens and near.debt == far.debt:
-        return near
-    return replace(near, books=_books_between(near.books, far.books), **amounts)
+    books = near.books if near.tokens == far.tokens else _books_between(near.books, far.books)
+    return replace(near, books=books, **amounts)
 
 
 def _books_between(near: Books, far: Books) -> Books:

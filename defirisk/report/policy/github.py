@@ -23,12 +23,15 @@ Told = tuple[str, str, int | None]
 def commands(result: PolicyResult, file: str) -> Iterator[str]:
     """``::error file=...,line=...::...`` for problems, breaches and unread checks, ``::warning`` for the rest.
 
+    What no check could be made for is told once, as the run's problem.
+
     Args:
         result: what became of the policy.
         file: the policy file, relative to the repository's root.
     """
     errors: list[Told] = [("policy", problem_text(one), one.line) for one in result.problems]
-    errors += [(finding.rule, sentence(finding), finding.line) for finding in urgent(result)]
+    causes = {problem.code for problem in result.problems}
+    errors += [(one.rule, sentence(one), one.line) for one in urgent(result) if one.code not in causes]
     if result.changes is not None and result.fail_on.value in ("worse", "any"):
         errors += [("worse", clean(change.sentence), None) for change in result.changes.worse]
     warnings: list[Told] = [(one.code, clean(one.text), None) for one in result.warnings]

@@ -16,6 +16,7 @@ from defirisk.report.sanitize import clean, symbol
 from defirisk.report.table.scenarios import scenarios
 from defirisk.report.table.style import HEADING, Severity, columns, marked, paragraph
 from defirisk.report.table.thresholds import thresholds
+from defirisk.report.table.what_if import changes, comparison_blocks
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
@@ -31,10 +32,12 @@ def position_blocks(analysis: PositionAnalysis, timestamp: int) -> Iterator[Rend
     """Everything about one position, the answer first."""
     position = analysis.position
     yield Text(f"{clean(position.market.name)} (rules {clean(position.market.rules)})", style=HEADING)
+    yield from changes(analysis)
     yield from _verdict(analysis)
     yield from _warnings(position)
     if position.status is PositionStatus.OK and analysis.standing:
         yield from _health(position, analysis.standing)
+    yield from comparison_blocks(analysis)
     yield from _legs(analysis, timestamp)
     yield from thresholds(analysis)
     yield from scenarios(analysis)

@@ -144,4 +144,4 @@ def test_every_column_is_described_and_filled() -> None:
     assert tuple(described) == report_csv.COLUMNS
     assert all(text.strip() for text in (*described.values(), *columns.THRESHOLD.values(), *columns.LEG.values()))
     filled = {name for check in (worlds.check(), worlds.failing()) for row in rows(check) for name in row if row[name]}
-    assert set(described) - filled == {"search", "warnings"}
+    assert set(described) - filled == {"search", "warnings", "what_if"}

@@ -70,6 +70,7 @@ class Analysis:
         Limits(WETH, 0, supply=Limit(cap=7 * 10**18, room=2 * 10**18), borrow=None),
         Limits(USDC, 1, borrow=Limit(open=False, room=0), withdraw_open=False),
     )
+    what_if: Any = None
 
 
 def market(**changes: Any) -> Market:

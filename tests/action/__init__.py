@@ -1,0 +1,1 @@
+"""What CI systems run of us: the GitHub Action and the pre-commit hook, as their runners run them."""

@@ -1,0 +1,428 @@
+"""Killed at any moment, a run goes on and ends as one that was never interrupted; nothing half-written is ever seen."""
+
+import fcntl
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from defirisk.auditing.state import State, state_for
+from defirisk.cli.app import app
+from defirisk.errors import RunInProgress, StateExists
+from tests.support.rpc_server import Drop, Pass, Raw, RpcServer
+
+from .conftest import RECORDING, WALLETS, Ran, lasting, live, spawn
+
+CHUNK = 7
+CHUNKS = -(-len(WALLETS) // CHUNK)
+
+
+def command(server, folder, *more):
+    files = ("-o", folder / "p.csv", "--outcomes", folder / "o.jsonl", "--top", "2", "--format", "json")
+    return live(server, folder / "list.csv", *files, "--chunk", CHUNK, "--drop", "20,50", *more)
+
+
+def result(folder):
+    """Every file of a finished run, byte for byte but for the endpoint's name; nothing else may be there."""
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    if "p.csv.top.json" in files:
+        files["p.csv.top.json"] = {**json.loads(files["p.csv.top.json"]), "source": None}
+    return files
+
+
+def inside(arguments):
+    """The same command in this process, which is quicker."""
+    done = CliRunner().invoke(app, arguments[3:], prog_name="defirisk")
+    return Ran(done.exit_code, done.stdout, done.stderr)
+
+
+def fill(folder):
+    folder.mkdir()
+    rows = [f"{address},desk {number % 3},{number}" for number, address in enumerate(WALLETS)]
+    (folder / "list.csv").write_text("\n".join(["address,desk,n", *rows, "0xbad,x,", f"{WALLETS[0].lower()},y,"]))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """A run that was never interrupted: its files, its summary, how long it took."""
+    folder = tmp_path_factory.mktemp("reference") / "run"
+    fill(folder)
+    with RpcServer.of_fixture(RECORDING) as server:
+        began = time.monotonic()
+        ran = spawn(command(server, folder))
+        took = time.monotonic() - began
+    assert ran.code == 0, ran.err
+    assert set(result(folder)) == {"list.csv", "p.csv", "o.jsonl", "p.csv.rejected.csv", "p.csv.top.json"}
+    return result(folder), lasting(ran.json), took, ran.json["run"]["requests"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    fill(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def kill_when(process, seen, how=signal.SIGKILL):
+    """Kill as soon as something is seen; whether it was, before the end."""
+    while process.poll() is None:
+        if seen():
+            process.send_signal(how)
+            process.communicate(timeout=30)
+            return True
+        time.sleep(0.002)
+    process.communicate(timeout=30)
+    return False
+
+
+def start(arguments):
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finished(folder, server, reference, *more):
+    ran = inside(command(server, folder, "--resume", *more))
+    assert ran.code == 0, ran.err
+    assert result(folder) == reference[0]
+    assert lasting(ran.json) == reference[1]
+    return ran
+
+
+MOMENTS = {
+    "the folder is there": lambda state, out: state.exists(),
+    "the list is taken in": lambda state, out: (state / "wallets" / f"{CHUNKS - 1:06}.jsonl").exists(),
+    "the block is pinned": lambda state, out: (state / "manifest.json").exists(),
+    "a part is written": lambda state, out: (state / "chunks" / "000001.positions.parquet").exists(),
+    "some chunks are done": lambda state, out: (state / "chunks" / "000004.json").exists(),
+    "a chunk is half done": lambda state, out: any((state / "chunks").glob(".*.part")) if state.exists() else False,
+    "all chunks are done": lambda state, out: (state / "chunks" / f"{CHUNKS - 1:06}.json").exists(),
+    "a table is being written": lambda state, out: (out / ".p.csv.part").exists(),
+    "one table is done": lambda state, out: (out / "p.csv").exists(),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_at_any_moment_it_goes_on_the_same(moment, folder, endpoint, reference):
+    endpoint.latency = 0.02
+    state = folder / "p.csv.resume"
+    killed = kill_when(start(command(endpoint, folder)), lambda: MOMENTS[moment](state, folder))
+    left = set(result_names(folder))
+    if killed and (state / "manifest.json").exists():
+        assert inside(command(endpoint, folder)).code == 2, "a state was overwritten"
+    for name in {"p.csv", "o.jsonl"} & left:
+        assert (folder / name).read_bytes() == reference[0][name], "half-written under its final name"
+    finished(folder, endpoint, reference)
+
+
+def result_names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def test_killed_again_and_again_at_odd_times(folder, endpoint, reference):
+    """Each attempt lives a little longer than the last."""
+    for attempt in range(8):
+        process = start(command(endpoint, folder, *(["--resume"] if attempt else [])))
+        time.sleep(reference[2] * (0.25 + attempt * 0.11))
+        process.send_signal((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[attempt % 3])
+        process.communicate(timeout=30)
+        if process.returncode == 0:
+            break
+    if process.returncode:
+        finished(folder, endpoint, reference)
+    assert result(folder) == reference[0]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupt_is_130_and_leaves_what_can_be_resumed(how, folder, endpoint, reference):
+    endpoint.latency = 0.05
+    state = folder / "p.csv.resume"
+    process = start(command(endpoint, folder))
+    while not (state / "chunks" / "000001.json").exists():
+        time.sleep(0.002)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.splitlines()[-1]) == (130, "", "interrupted")
+    assert not list(folder.glob(".*"))
+    endpoint.latency = 0
+    run = finished(folder, endpoint, reference).json["run"]
+    assert run["resumed"]
+    assert run["requests"] < reference[3], "finished chunks were read again"
+
+
+def test_a_killed_run_takes_its_workers_with_it(folder, endpoint):
+    """The list is long enough for workers; after kill -9 nobody is left, and nobody holds the lock."""
+    many = [f"0x{number:040x}" for number in range(5000)]
+    (folder / "list.csv").write_text("address\n" + "\n".join(many))
+    endpoint.latency = 0.05
+    process = start(command(endpoint, folder, "--chunk", "50"))
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    found = []
+    while process.poll() is None and len(found) < 2:  # the worker and multiprocessing's own tracker
+        found = children.read_text().split()
+        time.sleep(0.01)
+    assert found
+    process.kill()
+    process.communicate(timeout=30)
+    until = time.monotonic() + 10
+    while any(Path(f"/proc/{child}").exists() for child in found) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not [child for child in found if Path(f"/proc/{child}").exists()]
+
+
+def interrupted(folder, endpoint):
+    """A run that was killed after some chunks."""
+    state = folder / "p.csv.resume"
+    endpoint.latency = 0.03
+    assert kill_when(start(command(endpoint, folder)), (state / "chunks" / "000002.json").exists)
+    endpoint.latency = 0
+    return state
+
+
+def test_it_does_not_go_on_with_anything_else(folder, endpoint):
+    state = interrupted(folder, endpoint)
+    held = {path.name: path.read_bytes() for path in state.rglob("*") if path.is_file() and path.name != "lock"}
+    said = {
+        ("--drop", "30"): "scenarios",
+        ("--liquidator", "best-bonus"): "liquidator",
+        ("--family", "WETH=own"): "families",
+        ("--no-thresholds",): "thresholds",
+        ("--top", "3"): "top",
+        ("--chunk", "8"): "chunk",
+        ("--engine", "exact"): "engine",
+        ("--block", "711"): "block 712, not 711",
+    }
+    for options, word in said.items():
+        ran = inside(command(endpoint, folder, "--resume", *options))
+        assert (ran.code, ran.out) == (2, ""), options
+        assert "error[state-unusable]" in ran.err
+        assert word in ran.err
+    with (folder / "list.csv").open("a") as file:
+        file.write("\n0xmore,,")
+    ran = inside(command(endpoint, folder, "--resume"))
+    assert ran.code == 2
+    assert "another list" in ran.err
+    now = {path.name: path.read_bytes() for path in state.rglob("*") if path.is_file() and path.name != "lock"}
+    assert now == held
+
+
+@pytest.mark.parametrize("header", [{"hash": "0x" + "cc" * 32}, {"timestamp": "0x77"}])
+def test_a_replaced_block_stops_it_with_3_and_no_other_is_pinned(header, folder, endpoint, reference):
+    state = interrupted(folder, endpoint)
+    manifest = (state / "manifest.json").read_bytes()
+    endpoint.header = header
+    ran = inside(command(endpoint, folder, "--resume"))
+    assert (ran.code, ran.out) == (3, "")
+    assert "error[block-reorganised]" in ran.err
+    assert (state / "manifest.json").read_bytes() == manifest
+    assert not (folder / "p.csv").exists()
+    endpoint.header = {}
+    endpoint.block = endpoint.block  # the same history is back
+    finished(folder, endpoint, reference)
+
+
+def test_a_block_that_is_gone_stops_it_with_3(folder, endpoint):
+    interrupted(folder, endpoint)
+    endpoint.no_header = True
+    ran = inside(command(endpoint, folder, "--resume"))
+    assert ran.code == 3
+    assert "error[block-unavailable]" in ran.err
+
+
+def test_a_block_replaced_while_it_was_read_is_noticed_before_anything_is_written(folder, endpoint):
+    endpoint.latency = 0.03
+    process = start(command(endpoint, folder))
+    while not (folder / "p.csv.resume" / "chunks" / "000002.json").exists():
+        time.sleep(0.002)
+    endpoint.header = {"hash": "0x" + "cc" * 32}
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "error[block-reorganised]" in err
+    assert not {"p.csv", "o.jsonl"} & set(result_names(folder))
+
+
+def test_two_runs_at_once(folder, endpoint, reference):
+    endpoint.latency = 0.4
+    first = start(command(endpoint, folder))
+    while not (folder / "p.csv.resume" / "manifest.json").exists():
+        time.sleep(0.002)
+    for more in ((), ("--resume",)):
+        second = spawn(command(endpoint, folder, *more))
+        assert second.code == 2
+        assert f"process {first.pid} on " in second.err
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert result(folder) == reference[0]
+
+
+def test_resume_where_nothing_was_begun_begins(folder, endpoint, reference):
+    finished(folder, endpoint, reference)
+
+
+def test_the_lock_says_who(tmp_path):
+    with (
+        state_for(tmp_path / "p.csv", resume=False),
+        pytest.raises(RunInProgress, match=f"process {os.getpid()} on"),
+        state_for(tmp_path / "p.csv", resume=True),
+    ):
+        pass
+    with state_for(tmp_path / "p.csv", resume=False) as state:
+        state.begin({})
+    with pytest.raises(StateExists, match="interrupted") as caught, state_for(tmp_path / "p.csv", resume=False):
+        pass
+    assert "--resume" in caught.value.hint
+
+
+def test_the_lock_is_freed_by_death_alone(tmp_path):
+    """A lock file left behind holds nobody up."""
+    (tmp_path / "p.csv.resume").mkdir()
+    (tmp_path / "p.csv.resume" / "lock").write_text("process 1 on nowhere")
+    with state_for(tmp_path / "p.csv", resume=False) as state:
+        assert isinstance(state, State)
+        handle = os.open(state.folder / "lock", os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "chunks/000001.json"])
+def test_a_broken_state_is_said(name, folder, endpoint):
+    state = interrupted(folder, endpoint)
+    (state / name).write_bytes(b"{")
+    ran = inside(command(endpoint, folder, "--resume"))
+    assert ran.code == 2
+    assert "error[state-unusable]" in ran.err
+    assert "begin anew" in ran.err
+
+
+@pytest.mark.parametrize("limit", [0, 300, 4000, 12_000])
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(limit, folder, endpoint, reference):
+    """A limit on the size of files, at which the kernel refuses to write, as a full disk does."""
+    ran = spawn(command(endpoint, folder), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert ran.code == 2, ran.err
+    assert "error[unwritable-output]" in ran.err
+    assert "File too large" in ran.err
+    for name in {"p.csv", "o.jsonl"} & set(result_names(folder)):
+        assert (folder / name).read_bytes() == reference[0][name]
+    assert not list(folder.glob(".*.part"))
+    finished(folder, endpoint, reference)
+
+
+def test_outputs_that_cannot_be_written_are_refused_first(audit, wallets, tmp_path):
+    (tmp_path / "folder.csv").mkdir()
+    for path in (tmp_path / "no" / "p.csv", tmp_path / "folder.csv"):
+        for option in ("-o", "--outcomes"):
+            ran = audit(wallets, option, path)
+            assert ran.code == 2
+            assert "error[unwritable-output]" in ran.err
+    assert audit(wallets, "-o", tmp_path / "p.xlsx").code == 2
+    assert audit(wallets, "-o", tmp_path / "p.csv", "--outcomes", tmp_path / "p.csv").code == 2
+    assert audit(wallets, "--resume").code == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.csv", "wallets.txt"]
+
+
+def test_a_full_stdout_leaves_the_tables_and_what_can_be_resumed(folder, endpoint, reference):
+    arguments = command(endpoint, folder)
+    done = subprocess.run(["sh", "-c", '"$@" >/dev/full', "sh", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "error[unwritable-output]: standard output" in done.stderr
+    assert (folder / "p.csv").read_bytes() == reference[0]["p.csv"]
+    finished(folder, endpoint, reference)
+
+
+# --- an endpoint that misbehaves ---
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        [Raw(429)] * 3 + [Pass()],
+        [Drop(), Pass(), Pass(), Pass(), Pass()],
+        [Raw(503), Pass(), Raw(body=b"[{", announced=99), Pass()],
+    ],
+    ids=["429 for a while", "one in five dropped", "errors and cut answers"],
+)
+def test_trouble_changes_no_row(trouble, folder, endpoint, reference):
+    endpoint.script.extend((trouble * 40)[:40])
+    ran = inside(command(endpoint, folder))
+    assert ran.code == 0, ran.err
+    assert result(folder) == reference[0]
+    assert lasting(ran.json) == reference[1]
+
+
+@pytest.mark.parametrize("batches", ["short", "object"])
+def test_answers_of_a_wrong_length_change_no_row(batches, folder, endpoint, reference):
+    """Each JSON-RPC batch lacks an answer: it is asked one by one instead, and that is said."""
+    endpoint.multicall, endpoint.batches = None, batches
+    ran = inside(command(endpoint, folder))
+    assert ran.code == 0, ran.err
+    assert result(folder) == reference[0]
+    assert "no-json-batch" in {warning["code"] for warning in ran.json["warnings"]}
+
+
+def test_an_endpoint_that_dies_halfway_loses_no_wallet(folder, endpoint, reference):
+    """All it gave is kept, the rest is listed as failed, the exit code is 3, and --resume gets the rest."""
+    process = start([*command(endpoint, folder)])
+    while not (folder / "p.csv.resume" / "chunks" / "000001.json").exists():
+        time.sleep(0.002)
+    endpoint.script.extend([Drop()] * 10_000)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 3, err
+    summary = json.loads(out)
+    lines = (folder / "p.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(WALLETS)
+    failed = [line for line in lines if '"failed"' in line]
+    assert 0 < len(failed) < len(WALLETS)
+    assert summary["wallets"]["failed"] == len(failed) == summary["failures"] == len(summary["failed"])
+    assert not summary["complete"]
+    assert "endpoint-unreachable" in err
+    assert "--resume" in err
+    endpoint.script.clear()
+    ran = finished(folder, endpoint, reference)
+    assert ran.json["complete"]
+
+
+def test_wallets_that_fail_once_are_asked_again_at_the_end(folder, endpoint, reference):
+    """Calls of one wallet are refused until everything else was read."""
+    victim = bytes.fromhex(WALLETS[9][2:])
+    hidden = {call: answer for call, answer in endpoint.answers.items() if victim in call.data}
+    shown = dict(endpoint.answers)
+    for call, answer in hidden.items():
+        endpoint.answers[call] = type(answer)(b"\x01")  # too short to decode
+    process = start(command(endpoint, folder))
+    while not (folder / "p.csv.resume" / "chunks" / f"{CHUNKS - 1:06}.json").exists():
+        assert process.poll() is None
+        time.sleep(0.002)
+    endpoint.answers.update(shown)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert json.loads(out)["run"]["retried"] >= 1
+    assert result(folder) == reference[0]
+
+
+def test_a_wallet_that_always_fails_is_listed_and_the_code_is_3(folder, endpoint):
+    victim = bytes.fromhex(WALLETS[9][2:])
+    for call in [call for call in endpoint.answers if victim in call.data]:
+        endpoint.answers[call] = type(endpoint.answers[call])(b"\x01")
+    ran = inside(command(endpoint, folder))
+    assert ran.code == 3
+    assert [one["address"] for one in ran.json["failed"]] == [WALLETS[9]]
+    assert WALLETS[9] in ran.err
+    lines = (folder / "p.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(WALLETS)
+    assert WALLETS[9] in lines[10]
+    assert '"failed"' in lines[10]
+
+
+def test_strict_stops_on_what_is_no_wallet_and_lists_it(folder, endpoint):
+    ran = inside(command(endpoint, folder, "--strict"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "line 71: 0xbad: not an address" in ran.err
+    assert "error[bad-list]" in ran.err
+    assert sorted(result(folder)) == ["list.csv", "p.csv.rejected.csv"]
+    assert endpoint.requests == 0
+    shutil.rmtree(folder)
