@@ -25,6 +25,9 @@ class Applied:
 def apply(bound: Bound, position: Position) -> Applied:
     """Change a position. What a contract would refuse is said in a warning of the position, and no act is made then.
 
+    The contract's own view is of the position as it stands, and goes; unless ours differs from it: nothing that is
+    reckoned from such a position can be relied on either.
+
     Raises:
         BadParameter: a parameter that its protocol does not have, or a value that it cannot keep.
     """
@@ -39,7 +42,10 @@ def apply(bound: Bound, position: Position) -> Applied:
             changed = _act(changed, act)
     except _NotDone as problem:
         return _without_acts(bound, position, problem)
-    return changed
+    if position.contract == position.reproduced:
+        return changed
+    doubtful = replace(changed.position, contract=position.contract, reproduced=position.reproduced)
+    return replace(changed, position=doubtful)
 
 
 class _NotDone(Exception):
