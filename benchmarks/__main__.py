@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from benchmarks import auditing, policy, processes, reading, recording, replaying, searching, trips
+from benchmarks import auditing, policy, population, processes, reading, recording, replaying, searching, trips
 from benchmarks.table import Note, Row, heading
 
 WRONG_USAGE: Final = 2
@@ -41,6 +41,11 @@ FIGURES: Final = {
         "All thresholds of a position of 3 assets (issue 2)",
         searching.figures,
         lambda: searching.figures(positions=1, runs=1),
+    ),
+    "population": Figure(
+        "Population engine, replays a second (issue 4)",
+        population.figures,
+        lambda: population.figures(positions=40, scenarios=3, runs=1),
     ),
     "audit": Figure(
         "An audit from a recording, end to end (issue 4)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from defirisk.auditing.columns import OUTCOMES, POSITIONS, label_columns, schema
 from defirisk.auditing.listing import wallets_of
 from defirisk.auditing.partition import Judged, Plan, failing, judge_partition
 from defirisk.auditing.result import AuditResult, RunFigures
-from defirisk.auditing.saving import Record
+from defirisk.auditing.saving import saved
 from defirisk.auditing.state import State, replace_with
 from defirisk.auditing.summary import Summary, merged
 from defirisk.auditing.tables import read_part, write_table
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 class Pieces:
     """The chunks of a run, in order: saved ones, and a failure of each wallet for those that were never read."""
 
-    def __init__(
-        self, state: State, begun: Begun, records: Mapping[int, Record], plan: Plan, lost: tuple[str, str]
-    ) -> None:
-        self._state, self._begun, self._records, self._plan, self._lost = state, begun, records, plan, lost
+    def __init__(self, state: State, begun: Begun, done: Collection[int], plan: Plan, lost: tuple[str, str]) -> None:
+        self._state, self._begun, self._done, self._plan, self._lost = state, begun, done, plan, lost
 
     def summary(self) -> Summary:
         """All that was added up."""
@@ -40,12 +38,12 @@ class Pieces:
 
     def _summaries(self) -> Iterator[Summary]:
         for chunk in range(self._begun.listing.chunks):
-            record = self._records.get(chunk)
-            if record is None:
+            if chunk not in self._done:
                 yield self._failing(chunk).summary
-            else:
-                yield record.complete
-                yield record.rest
+                continue
+            record = saved(self._state, chunk)
+            yield record.complete
+            yield record.rest
 
     def positions(self) -> Iterator[pa.Table]:
         """Chunk after chunk, with the labels of the list."""
@@ -59,7 +57,7 @@ class Pieces:
         return (self._part(chunk, "outcomes") for chunk in range(self._begun.listing.chunks))
 
     def _part(self, chunk: int, kind: str) -> pa.Table:
-        if chunk in self._records:
+        if chunk in self._done:
             return read_part(self._state.part(chunk, kind))
         lost = self._failing(chunk)
         return lost.positions if kind == "positions" else lost.outcomes

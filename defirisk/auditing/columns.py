@@ -76,6 +76,24 @@ REJECTED: Final = (
 )
 
 
+def documentation() -> str:
+    """The columns of both tables in Markdown, as the README and ``defirisk audit --columns`` have them."""
+    return f"Positions, `-o`:\n\n{_rows(POSITIONS)}\nOutcomes, `--outcomes`:\n\n{_rows(OUTCOMES)}"
+
+
+def _rows(columns: tuple[Column, ...]) -> str:
+    """A figure and its exact integer share a row."""
+    lines = ["| Column | Type | Unit | Meaning |", "| --- | --- | --- | --- |"]
+    for one in columns:
+        if one.name.endswith("_raw"):
+            continue
+        raw = next((each for each in columns if each.name == f"{one.name}_raw"), None)
+        name = f"`{one.name}`" + (f", `{raw.name}`" if raw else "")
+        unit = f"{one.unit}; {raw.unit}" if raw else one.unit
+        lines.append(f"| {name} | {one.kind}{', text' if raw else ''} | {unit} | {one.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
 def schema(columns: tuple[Column, ...], labels: tuple[str, ...] = ()) -> pa.Schema:
     """The Arrow schema of a table; labels are text."""
     import pyarrow as pa  # noqa: PLC0415 - 0.1 s, only where tables are written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Final
@@ -15,8 +15,8 @@ from defirisk.auditing.begin import Begun
 from defirisk.auditing.binding import Planner
 from defirisk.auditing.listing import wallets_of
 from defirisk.auditing.partition import UNPRICED
-from defirisk.auditing.result import AuditResult, RunFigures
-from defirisk.auditing.saving import Record, judge_and_save, mend_and_save
+from defirisk.auditing.result import AuditResult, Endpoint, RunFigures
+from defirisk.auditing.saving import judge_and_save, mend_and_save, saved
 from defirisk.auditing.state import State, state_for
 from defirisk.auditing.workers import in_worker, usual, workers
 from defirisk.chain.calls import Chain
@@ -26,6 +26,7 @@ from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
 from defirisk.reading import WaveReader
 from defirisk.run import ProgressHook, one_chain, refuse_fallbacks
+from defirisk.snapshots.asking import is_snapshot, refuse_cluster
 from defirisk.sources import deployments_for, opened
 
 ROUNDS: Final = 2
@@ -40,6 +41,8 @@ _BLOCK_GONE: Final = frozenset({"block-unavailable", "block-reorganised"})
 _FINAL: Final = frozenset({UNPRICED, UnsupportedRules.code})
 """Failures that another attempt at the same block cannot mend."""
 
+Failed = Mapping[str, Sequence[str]]
+"""The wallets of a chunk that failed, with the codes of their failures."""
 Said = Callable[[str], None]
 """Told, in a line, what people should know while the run goes on."""
 
@@ -51,11 +54,16 @@ async def run(
     say: Said | None = None,
     deliver: Callable[[AuditResult], None] | None = None,
 ) -> AuditResult:
-    """Audit a list of wallets. Errors: see :func:`defirisk.audit`.
+    """Audit a list of wallets, or a snapshot of them. Errors: see :func:`defirisk.audit`.
 
     ``deliver`` is given the result when the tables are written and before the state is removed: if it fails, the run
     can still be resumed.
     """
+    if is_snapshot(ask.source):
+        from defirisk.snapshots.replaying import replay  # noqa: PLC0415 - only for a snapshot
+
+        return await replay(ask, progress=progress, deliver=deliver)
+    refuse_cluster(ask.engine)
     started = time.monotonic()
     chain_name = one_chain(ask.where)
     with state_for(ask.state_of(), resume=ask.resume) as state:
@@ -95,8 +103,8 @@ class _Audit:
     ) -> None:
         self._ask, self._state, self._begun = ask, state, begun
         self._chain, self._reader, self._progress = chain, reader, progress
-        self._planner = Planner(ask, chain, begun)
-        self._records: dict[int, Record] = {}
+        self._planner = Planner(ask, begun)
+        self._done: dict[int, Failed] = {}
         self._warnings: dict[Notice, None] = {}
         self._retried = 0
         self._gone_in_a_row = 0
@@ -105,9 +113,8 @@ class _Audit:
     async def read_all(self) -> None:
         """Every chunk, then what failed, in bounded rounds."""
         for chunk in range(self._begun.listing.chunks):
-            record = self._state.record(chunk)
-            if record is not None:
-                self._records[chunk] = Record.of(record)
+            if self._state.record_file(chunk).exists():
+                self._done[chunk] = saved(self._state, chunk).failed
         unread = min(self._begun.listing.distinct, len(self._unread()) * self._ask.chunk)
         count = usual(unread) if self._ask.workers is None else self._ask.workers
         with workers(count) as pool:
@@ -130,10 +137,10 @@ class _Audit:
         return not isinstance(self._chain, ReplayChain)
 
     def _unread(self) -> list[int]:
-        return [chunk for chunk in range(self._begun.listing.chunks) if chunk not in self._records]
+        return [chunk for chunk in range(self._begun.listing.chunks) if chunk not in self._done]
 
     def _mendable(self) -> list[int]:
-        return [chunk for chunk, record in self._records.items() if any(_may_mend(c) for c in record.failed.values())]
+        return [chunk for chunk, failed in self._done.items() if any(_may_mend(codes) for codes in failed.values())]
 
     async def _round(self, pool: Executor, chunks: Sequence[int], side_by_side: int) -> None:
         """Read one chunk while those before it are judged."""
@@ -157,10 +164,10 @@ class _Audit:
 
     async def _read(self, chunk: int) -> Snapshot | None:
         """The readings of a chunk, or of those of its wallets that had failed; ``None`` where nothing answers."""
-        record = self._records.get(chunk)
+        failed = self._done.get(chunk)
         addresses = [wallet.address for wallet in wallets_of(self._state, chunk)]
-        if record is not None:
-            addresses = [address for address in addresses if _may_mend(record.failed.get(address, ()))]
+        if failed is not None:
+            addresses = [address for address in addresses if _may_mend(failed.get(address, ()))]
             self._retried += len(addresses)
         snapshot = await self._reader.read(addresses)
         refuse_fallbacks(snapshot, strict=self._ask.strict)
@@ -177,8 +184,9 @@ class _Audit:
 
     async def _judge(self, pool: Executor, chunk: int, snapshot: Snapshot) -> None:
         plan = self._planner.plan(snapshot)
-        work = mend_and_save if chunk in self._records else judge_and_save
-        self._records[chunk] = await in_worker(pool, work, self._state.folder, chunk, snapshot.accounts, plan)
+        work = mend_and_save if chunk in self._done else judge_and_save
+        record = await in_worker(pool, work, self._state.folder, chunk, snapshot.accounts, plan)
+        self._done[chunk] = record.failed  # the rest is on disk, and is added up at the end
         self._tell("auditing")
 
     async def verify(self) -> None:
@@ -200,7 +208,7 @@ class _Audit:
 
     async def result(self, started: float) -> AuditResult:
         """Tables, full replays of the worst, and the figures."""
-        pieces = assembly.Pieces(self._state, self._begun, self._records, self._planner.failing_plan(), self._lost)
+        pieces = assembly.Pieces(self._state, self._begun, self._done, self._planner.failing_plan(), self._lost)
         summary = pieces.summary()
         self._stage("writing the tables")
         files = assembly.write_tables(self._ask, self._begun, pieces)
@@ -224,11 +232,15 @@ class _Audit:
                 retried=self._retried,
                 resumed=self._begun.resumed,
                 seconds=round(time.monotonic() - started, 3),
+                endpoints=tuple(
+                    Endpoint(one.host, one.requests, one.retries, one.complaints, one.left_out)
+                    for one in getattr(self._chain, "usage", ())
+                ),
             ),
         )
 
     def _tell(self, stage: str) -> None:
-        done = min(len(self._records) * self._ask.chunk, self._begun.listing.distinct)
+        done = min(len(self._done) * self._ask.chunk, self._begun.listing.distinct)
         if self._progress:
             self._progress(stage, done, self._begun.listing.distinct)
 

@@ -11,6 +11,7 @@ from defirisk.auditing.partition import Judged, Plan, judge_partition
 from defirisk.auditing.state import State, write_json
 from defirisk.auditing.summary import Summary, merged
 from defirisk.auditing.tables import read_part, write_part
+from defirisk.errors import StateUnusable
 from defirisk.model import AccountReading
 
 if TYPE_CHECKING:
@@ -48,6 +49,20 @@ class Record:
         }
 
 
+def saved(state: State, chunk: int) -> Record:
+    """The record of a chunk that was saved.
+
+    Raises:
+        StateUnusable: it is not what was written.
+    """
+    try:
+        return Record.of(state.record(chunk) or {})
+    except (KeyError, TypeError, ValueError) as problem:
+        raise StateUnusable(
+            f"{state.record_file(chunk)} is no record of a chunk", hint=f"remove {state.folder} to begin anew"
+        ) from problem
+
+
 def judge_and_save(folder: Path, chunk: int, readings: Sequence[AccountReading], plan: Plan) -> Record:
     """Judge a chunk and save what came of it; runs in a worker process too.
 
@@ -55,8 +70,8 @@ def judge_and_save(folder: Path, chunk: int, readings: Sequence[AccountReading],
         UnwritableOutput: the state cannot be written.
     """
     state = State(folder)
-    record, rows = _judged(readings, plan)
-    _save(state, chunk, rows, record)
+    record, rows = judged(readings, plan)
+    save(state, chunk, rows, record)
     return record
 
 
@@ -67,19 +82,19 @@ def mend_and_save(folder: Path, chunk: int, readings: Sequence[AccountReading], 
         UnwritableOutput: the state cannot be written.
     """
     state = State(folder)
-    before = Record.of(state.record(chunk) or {})
-    again, rows = _judged(readings, plan)
+    before = saved(state, chunk)
+    again, rows = judged(readings, plan)
     mended = Record(merged([before.complete, again.complete], plan.keep), again.rest, again.failed)
     old = {kind: read_part(state.part(chunk, kind)) for kind in rows}
     places = {address: place for place, address in enumerate(dict.fromkeys(old[POSITIONS]["address"].to_pylist()))}
     read_again = [reading.address for reading in readings]
     tables = {kind: _sorted(_joined(_without(old[kind], read_again), rows[kind]), places) for kind in rows}
-    _save(state, chunk, tables, mended)
+    save(state, chunk, tables, mended)
     return mended
 
 
-def _judged(readings: Sequence[AccountReading], plan: Plan) -> tuple[Record, dict[str, pa.Table]]:
-    """All rows in the wallets' order; the sums of those that are complete apart from the rest."""
+def judged(readings: Sequence[AccountReading], plan: Plan) -> tuple[Record, dict[str, pa.Table]]:
+    """All rows in the wallets' order, by kind; the sums of those that are complete apart from the rest."""
     failed = {one.address: sorted({failure.code for failure in one.failures}) for one in readings if one.failures}
     sound = judge_partition([one for one in readings if one.address not in failed], plan)
     if not failed:
@@ -103,7 +118,8 @@ def _tables(judged: Judged, plan: Plan) -> dict[str, pa.Table]:
     return {POSITIONS: judged.positions} | ({OUTCOMES: judged.outcomes} if plan.rows else {})
 
 
-def _save(state: State, chunk: int, tables: Mapping[str, pa.Table], record: Record) -> None:
+def save(state: State, chunk: int, tables: Mapping[str, pa.Table], record: Record) -> None:
+    """Keep what came of a chunk; its record last, which says that it is complete."""
     for kind, table in tables.items():
         write_part(state.part(chunk, kind), table)
     write_json(state.record_file(chunk), record.to_json())

@@ -12,10 +12,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 from typing import Any, Final, TypeVar
+
+from defirisk.errors import WorkerDied
 
 T = TypeVar("T")
 _LOOK_EVERY: Final = 0.5
@@ -50,8 +52,15 @@ def usual(wallets: int) -> int:
 
 
 async def in_worker(pool: Executor, work: Callable[..., T], *arguments: Any) -> T:
-    """Run in the pool."""
-    return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+    """Run in the pool.
+
+    Raises:
+        WorkerDied: a worker was ended from outside, by want of memory for example.
+    """
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+    except BrokenExecutor as problem:
+        raise WorkerDied("a process that judged wallets was ended from outside", hint="--resume goes on") from problem
 
 
 def _begin(parent: int) -> None:

@@ -59,8 +59,10 @@ class Asker:
         """How much of what it can take at once it is at."""
         return self.busy / self.endpoint.throttle.window
 
-    async def ask(self, calls: Sequence[Call]) -> list[Answer] | None:
+    async def ask(self, calls: Sequence[Call], *, alone: bool) -> list[Answer] | None:
         """Ask a run of calls as one request; ``None``: there is no Multicall3, which takes smaller runs.
+
+        A time-out is waited for once more if it is ``alone``.
 
         Raises:
             TooBig: that is too much at once.
@@ -69,7 +71,7 @@ class Asker:
         """
         if self._lost or len(calls) == 1:
             return await self._ask_singles(calls)
-        (reply,) = await ask_checked(self.endpoint, [self.aggregate_ask(calls)], heavy=True)
+        (reply,) = await ask_checked(self.endpoint, [self.aggregate_ask(calls)], heavy=True, stalls=int(alone))
         answers = self.read_aggregate(reply, len(calls))
         if answers is None:
             return None

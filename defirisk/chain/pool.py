@@ -208,9 +208,9 @@ async def ask_block(endpoint: Endpoint, number: int | None) -> tuple[int, Header
     return read_chain_id(replies[0], endpoint.host), read_header(replies[1], number, endpoint.host)
 
 
-async def ask_checked(endpoint: Endpoint, asks: Sequence[Ask], *, heavy: bool = False) -> list[Reply]:
+async def ask_checked(endpoint: Endpoint, asks: Sequence[Ask], *, heavy: bool = False, stalls: int = 1) -> list[Reply]:
     """Ask, and raise every error that is no answer; a revert is one, and so is "too much" to a call or for logs."""
-    replies = await endpoint.send(asks, heavy=heavy)
+    replies = await endpoint.send(asks, heavy=heavy, stalls=stalls)
     return [_checked(reply, ask, endpoint.host) for reply, ask in zip(replies, asks, strict=True)]
 
 

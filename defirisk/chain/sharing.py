@@ -21,7 +21,7 @@ from defirisk.errors import CallRefused, DefiriskError, EndpointRefused, Endpoin
 from defirisk.model import Warning as Notice
 
 _ENOUGH: Final = 2
-"""So many full requests are one endpoint's work; more are shared."""
+"""So many full requests, over the life of a chain, are one endpoint's work; more are shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Crew:
         self.batch_size = max(1, batch_size)
         self.pool = pool
         self._askers = {one: Asker(one, self.place, batch_size, warnings) for one in pool.all}
+        self._asked = 0
         self._changed: asyncio.Future[None] | None = None
         self._widening: asyncio.Task[None] | None = None
 
@@ -84,7 +85,8 @@ class Crew:
             ReadError: no endpoint can answer all of them.
 
         """
-        if len(calls) > _ENOUGH * self.batch_size:
+        self._asked += len(calls)
+        if self._asked > _ENOUGH * self.batch_size:
             self._widen()
         return await Job(self, calls).done()
 
@@ -147,6 +149,11 @@ class Job:
             raise CallRefused(self._refused[0].refusal, missing=missing)
         return [answer for answer in self._answers if answer is not None]
 
+    @property
+    def _alone(self) -> bool:
+        """Whether there is nobody to take over."""
+        return len(self._crew.askers) == 1
+
     # --- handing out ---
 
     def _hand_out(self) -> bool:
@@ -175,7 +182,7 @@ class Job:
         count = stop - run.start
         asker.busy += 1
         asker.size.sent(count)
-        task = asyncio.ensure_future(asker.ask(self._calls[run.start : stop]))
+        task = asyncio.ensure_future(asker.ask(self._calls[run.start : stop], alone=self._alone))
         self._under_way[task] = (asker, replace(run, stop=stop))
 
     async def _next(self) -> list[asyncio.Task[list[Answer] | None]]:
@@ -227,7 +234,7 @@ class Job:
             self._waiting.append(replace(run, refused=run.refused | {asker.endpoint}, refusal=refusal))
             return
         try:
-            asker.too_big(count, reason, alone=len(self._crew.askers) == 1)
+            asker.too_big(count, reason, alone=self._alone)
         except EndpointUnreachable as failure:
             await self._leave_to_others(asker, run, failure)
         else:

@@ -92,10 +92,11 @@ class Endpoint:
         self._on_batch_refused = on_batch_refused
         self._ids = itertools.count(1)
 
-    async def send(self, asks: Sequence[Ask], *, heavy: bool = False) -> list[Reply]:
+    async def send(self, asks: Sequence[Ask], *, heavy: bool = False, stalls: int = 1) -> list[Reply]:
         """Ask, in order; what fails this time is asked again, alone.
 
-        A time-out is tried once more; ``heavy`` says that it may mean "too much", so that it ends as :class:`TooBig`.
+        A time-out is tried ``stalls`` times more; ``heavy`` says that it may mean "too much", so that it ends as
+        :class:`TooBig`.
 
         Raises:
             TooBig: the whole is refused for its size.
@@ -111,14 +112,14 @@ class Endpoint:
             await self._attempt(asks, waiting, replies)
 
         try:
-            await self._retry(attempt)
+            await self._retry(attempt, min(stalls, self._limits.retries))
         except Transient as last:
             if heavy and last.timed_out:
                 raise TooBig(str(last), timed_out=True) from None
             raise last.error from None  # the cause may hold the URL; its text is in the error
         return [replies[index] for index in range(len(asks))]
 
-    async def _retry(self, attempt: Callable[[], Awaitable[None]]) -> None:
+    async def _retry(self, attempt: Callable[[], Awaitable[None]], stalls: int) -> None:
         import tenacity  # noqa: PLC0415 - late
 
         jitter = tenacity.wait_random_exponential(multiplier=self._limits.backoff, max=_LONGEST_BACKOFF)
@@ -126,7 +127,7 @@ class Endpoint:
 
         def stop(state: Any) -> bool:
             signal = state.outcome.exception()
-            allowed = min(1, self._limits.retries) if signal.timed_out else self._limits.retries  # a stall is dear
+            allowed = stalls if signal.timed_out else self._limits.retries
             return bool(state.attempt_number > allowed or signal.wait > self._limits.patience)
 
         def wait(state: Any) -> float:

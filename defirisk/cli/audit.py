@@ -11,6 +11,14 @@ from defirisk.cli.options import market_option, scenario_options, source_options
 FORMATS = ("table", "json", "markdown")
 
 
+def _show_columns(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        from defirisk.auditing.columns import documentation  # noqa: PLC0415 - nothing more than is asked for
+
+        click.echo(documentation(), nl=False)
+        ctx.exit()
+
+
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.option(
@@ -53,6 +61,14 @@ FORMATS = ("table", "json", "markdown")
     default="table",
     show_default=True,
     help="Of the summary on stdout.",
+)
+@click.option(
+    "--columns",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_columns,
+    help="Say what every column of the tables means, and stop.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr; errors are still said.")
 @verbose_option

@@ -10,7 +10,7 @@ from typing import Any
 
 from defirisk.auditing.ask import Ask
 from defirisk.auditing.result import AuditResult
-from defirisk.cli.flow import Asked, terms_of, where_of
+from defirisk.cli.flow import Asked, plain_terms_of, where_of
 from defirisk.cli.output import check_writable, print_out, say, written_out
 from defirisk.cli.progress import progress
 
@@ -39,7 +39,7 @@ def _ask(source: str, asked: Asked) -> Ask:
     return Ask(
         source=source,
         where=where_of(asked),
-        terms=terms_of(asked),
+        terms=plain_terms_of(asked),
         output=asked["output"],
         outcomes=asked["outcomes"],
         top=asked["top"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,17 @@ def list_markets(chains: Sequence[str], *, format_: str, output: Path | None) ->
 
 
 def terms_of(asked: Asked) -> Terms:
+    """How to judge, and what if."""
+    return replace(plain_terms_of(asked), what_if=what_if_of(asked))
+
+
+def plain_terms_of(asked: Asked) -> Terms:
     """How to judge; falls of 10 to 50 % where no scenario was asked for."""
     from defirisk.api import DEFAULT_DROPS  # noqa: PLC0415 - shared with the API
 
     scenarios = gather(asked["drop"], asked["shocks"], asked["scenarios"]) or parse_drops(DEFAULT_DROPS)
     families = parse_overrides(asked["families"])
-    return Terms(scenarios, families, asked["liquidator"], not asked["no_thresholds"], what_if_of(asked))
+    return Terms(scenarios, families, asked["liquidator"], not asked["no_thresholds"])
 
 
 def where_of(asked: Asked) -> Where:

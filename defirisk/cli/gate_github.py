@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from defirisk.cli.gate_reports import path_in_repository
 from defirisk.cli.output import say, say_error
 from defirisk.errors import BadPolicy, DefiriskError, UnwritableOutput
 
@@ -24,7 +25,7 @@ def tell_github(result: PolicyResult, check: Check | None) -> bool:
         return True
     from defirisk.report.policy import github  # noqa: PLC0415 - only there
 
-    for line in github.commands(result, _from_workspace(result.file)):
+    for line in github.commands(result, path_in_repository(result.file)):
         say(line)
     return _summarise(result, check)
 
@@ -52,11 +53,4 @@ def annotate_error(problem: DefiriskError, path: Path) -> None:
         from defirisk.report.policy import github  # noqa: PLC0415 - only there
 
         line = problem.line if isinstance(problem, BadPolicy) else None
-        say(github.error(problem.message, _from_workspace(str(path)), line))
-
-
-def _from_workspace(file: str) -> str:
-    """A path as GitHub wants it: relative to the checkout."""
-    root = Path(os.environ.get("GITHUB_WORKSPACE") or ".").resolve()
-    path = Path(file).resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else file
+        say(github.error(problem.message, path_in_repository(str(path)), line))

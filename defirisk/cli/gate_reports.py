@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from defirisk.cli.gate_asked import Report
@@ -40,6 +43,16 @@ def _written(report: Report, text_of: Callable[[str], str]) -> bool:
     return True
 
 
+def path_in_repository(file: str) -> str:
+    """A file as CI systems find it: relative to GitHub's checkout, else to the repository's root or this folder."""
+    from defirisk.policy.load import repository_of  # noqa: PLC0415 - only with a policy
+
+    path = Path(file).resolve()
+    named = os.environ.get("GITHUB_WORKSPACE", "")
+    root = Path(named).resolve() if named else repository_of(path.parent) or Path.cwd()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else file
+
+
 def report_text(kind: str, result: PolicyResult, check: Check | None) -> str:
     """A report as text.
 
@@ -55,7 +68,8 @@ def report_text(kind: str, result: PolicyResult, check: Check | None) -> str:
 
         from defirisk.report.policy import sarif  # noqa: PLC0415 - only the report asked for
 
-        return sarif.text(result, check, version("defirisk"))
+        located = replace(result, file=path_in_repository(result.file))
+        return sarif.text(located, check, version("defirisk"))
     if kind == "markdown":
         from defirisk.report.policy import markdown  # noqa: PLC0415 - only the report asked for
 

@@ -89,11 +89,15 @@ def shown_path(path: Path) -> str:
         return str(path)
 
 
+def repository_of(folder: Path) -> Path | None:
+    """The root of the repository that a folder is in; ``None`` where it is in none."""
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), None)
+
+
 def _folders(start: Path) -> Iterator[Path]:
     """A folder, and those above it up to the root of its repository."""
-    above = (start, *start.parents)
-    root = next((folder for folder in above if (folder / ".git").exists()), start)
-    for folder in above:
+    root = repository_of(start) or start
+    for folder in (start, *start.parents):
         yield folder
         if folder == root:
             return

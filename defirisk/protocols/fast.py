@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -62,14 +61,17 @@ class FastRules:
     """The float arithmetic of a family's revisions.
 
     ``name`` names the compiled code: rules of one name share it. ``columns`` turns a position into numbers, or answers
-    ``None`` where the float rules do not cover it. ``judge`` and ``step`` are plain functions in the part of Python
-    that numba compiles, ``helpers`` what they call, callees first; their signatures and duties stand in
-    :mod:`defirisk.risk.population.loop`.
+    ``None`` where the float rules do not cover it. ``screen``, ``judge``, ``step`` and ``settle`` are plain functions
+    in the part of Python that numba compiles, ``helpers`` what they call, callees first; their signatures and duties
+    stand in :mod:`defirisk.risk.population.loop`. ``whole_account`` as in
+    :class:`~defirisk.protocols.interface.Rules`.
     """
 
     name: str
     columns: Callable[[Position], FastColumns | None]
+    screen: Callable[..., Any]
     judge: Callable[..., Any]
     step: Callable[..., Any]
-    helpers: tuple[FunctionType, ...] = ()
+    settle: Callable[..., Any]
+    helpers: tuple[Callable[..., Any], ...] = ()
     whole_account: bool = False

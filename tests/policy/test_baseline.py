@@ -70,7 +70,8 @@ def test_the_same_again_is_no_change(after: Callable[..., Ran]) -> None:
         (1000, 1006, None, "better"),
         (1005, 1000, "0.4%", "worse"),
         (1000, 1000, "0%", None),
-        (2000, 1000, "60%", None),
+        (2000, 1000, "50%", None),  # exactly the tolerance
+        (2000, 1000, "49.9999999999999999%", "worse"),
     ],
 )
 def test_a_health_factor_that_fell_is_worse_beyond_the_tolerance(
@@ -118,6 +119,17 @@ def test_more_bad_debt_and_what_is_newly_liquidatable_are_worse(after: Callable[
     assert (owed["before_raw"], owed["after_raw"]) == ("0", scenario(ran.json, "-40%", UNDER)["bad_debt_value_raw"])
 
 
+@pytest.mark.parametrize(("thousandths", "found"), [(1004, []), (994, ["-40%"]), (996, [])])
+def test_bad_debt_within_the_tolerance_is_not_told(
+    after: Callable[..., Ran], thousandths: int, found: list[str]
+) -> None:
+    def edit(document: Any) -> None:
+        there = scenario(document, "-40%", UNDER)
+        there["bad_debt_value_raw"] = str(int(there["bad_debt_value_raw"]) * thousandths // 1000)
+
+    assert [one["scenario"] for one in changes(after(edit))["worse"]] == found
+
+
 def test_a_debt_where_there_was_none_is_worse(after: Callable[..., Ran]) -> None:
     def edit(document: Any) -> None:
         position(document)["health_factor_raw"] = None
@@ -146,6 +158,7 @@ def test_wallets_and_positions_come_and_go(after: Callable[..., Ran]) -> None:
         treasury, desk = document["accounts"]
         treasury["positions"] = []
         desk["address"] = CLOSE
+        document["policy"]["findings"] = [one for one in document["policy"]["findings"] if one["label"] != "desk"]
 
     ran = after(edit)
     assert told(ran, "new") == [("position", "treasury", None), ("wallet", "desk", None)]

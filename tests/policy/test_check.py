@@ -245,6 +245,12 @@ def test_the_narrowest_waiver_is_the_one_that_is_shown(write: Write, check: Chec
     assert (ran.code, waived, ran.policy["warnings"]) == (0, {"-30%": "2026-12-31", "-40%": "2027-06-30"}, [])
 
 
+def test_waivers_of_wallets_that_are_not_judged_do_not_matter(write: Write, check: Check) -> None:
+    write(BOTH + "[policy]\nmin_health_factor = 1.2\n" + waiver("desk", "min_health_factor", "2020-01-01"))
+    ran = check("treasury", "--policy", "defirisk.toml", "--format", "json")
+    assert (ran.code, ran.policy["warnings"], ran.policy["problems"]) == (0, [], [])
+
+
 def test_an_expired_waiver_fails_even_where_nothing_is_breached(write: Write, check: Check) -> None:
     write(wallet(SAFE, "t") + "[policy]\nmin_health_factor = 1.2\n" + waiver("t", "min_health_factor", "2026-01-01"))
     ran = check()
@@ -379,6 +385,25 @@ def test_thresholds_only_where_asked_for(write: Write, check: Check) -> None:
     write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n")
     assert check("--format", "json").json["accounts"][0]["positions"][0]["thresholds"] == []
     assert check("--format", "json", "--thresholds").json["accounts"][0]["positions"][0]["thresholds"]
+
+
+def test_a_what_if_is_judged_by_the_same_rules(write: Write, check: Check) -> None:
+    """A vote that would lower a threshold: who would breach; every report says that it is not so yet."""
+    v3 = next(m for m in json.loads(gzip.decompress(DEMO.read_bytes()))["markets"] if m["protocol"] == "aave-v3")
+    write(BOTH + "[policy]\nmin_health_factor = 1.2\n", head=f'markets = ["aave-v3@{v3["entry"]}"]')
+    assert [f["status"] for f in check("--format", "json").policy["findings"]] == ["ok", "breach"]
+    ran = check("--set", "WETH.liquidation_threshold=0.40", "--format", "json", "--report", "markdown=a.md")
+    assert (ran.code, [f["status"] for f in ran.policy["findings"]]) == (1, ["breach", "breach"])
+    assert ran.policy["findings"][0]["measured"].startswith("1.18")
+    assert [w["code"] for w in ran.policy["warnings"]] == ["what-if"]
+    assert "as they would be after the changes asked for" in Path("a.md").read_text()
+
+
+def test_a_change_that_is_refused_is_no_pass(write: Write, check: Check) -> None:
+    v3 = next(m for m in json.loads(gzip.decompress(DEMO.read_bytes()))["markets"] if m["protocol"] == "aave-v3")
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n", head=f'markets = ["aave-v3@{v3["entry"]}"]')
+    ran = check("--withdraw", "WETH=13", "--format", "json")
+    assert (ran.code, [(f["status"], f["error"]) for f in ran.policy["findings"]]) == (2, [("error", "change-refused")])
 
 
 # --- what cannot be read --------------------------------------------------------------------------------------------

@@ -349,6 +349,24 @@ def test_sarif_points_at_the_policys_lines(write: Write, check: Check) -> None:
     assert json.loads(Path("again.sarif").read_text()) == again
 
 
+def test_sarif_names_the_policy_from_the_repositorys_root(
+    write: Write, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(wallet(UNDER, "desk") + RULES_OF_ALL)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".git").mkdir()
+    for folder, workspace, uri in (
+        (tmp_path / "sub", "", "defirisk.toml"),
+        (tmp_path, "", "defirisk.toml"),
+        (tmp_path, str(tmp_path.parent), f"{tmp_path.name}/defirisk.toml"),
+    ):
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("GITHUB_WORKSPACE", workspace)
+        check("--report", "sarif=out.sarif")
+        first = json.loads(Path("out.sarif").read_text())["runs"][0]["results"][0]
+        assert first["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": uri, "uriBaseId": "%SRCROOT%"}
+
+
 def test_sarif_holds_5000_results_breaches_first_and_counts_the_rest() -> None:
     many = [finding(Status.WAIVED, scenario=f"-{n}.5%") for n in range(30)]
     many += [finding(Status.ERROR, scenario=f"{n}") for n in range(40)] + [

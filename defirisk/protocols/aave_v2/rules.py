@@ -6,16 +6,25 @@ whole pool is paused, each of its reserves is.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from defirisk.protocols.aave_v2.revisions import REVISIONS
 from defirisk.protocols.aave_v3.rules import AaveV3Rules
+
+if TYPE_CHECKING:
+    from defirisk.protocols.fast import FastRules
 
 
 class AaveV2Rules(AaveV3Rules):
     """The rules of V2 under one collateral manager (:class:`defirisk.protocols.interface.Rules`)."""
 
     __slots__ = ()
+
+    def fast(self) -> FastRules:
+        """The same in floats, for whole populations."""
+        from defirisk.protocols.aave_v2.fast import FAST  # noqa: PLC0415 - numpy, for populations only
+
+        return FAST
 
 
 RULES: Final[dict[str, AaveV2Rules]] = {revision.name: AaveV2Rules(revision) for revision in REVISIONS}

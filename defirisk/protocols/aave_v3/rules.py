@@ -7,7 +7,7 @@ name, for forks that number themselves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from defirisk.fixedpoint import RAY, WAD, div_up, ray_mul_half_up
 from defirisk.model import Amount, Borne, Limits, Standing
@@ -20,6 +20,9 @@ from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidat
 from defirisk.protocols.aave_v3.revisions import POOL_REVISIONS, REVISIONS, UNVERIFIED_POOL_REVISIONS, Revision
 from defirisk.protocols.aave_v3.state import AaveState, Holding
 from defirisk.protocols.interface import Pair, Slack, Step
+
+if TYPE_CHECKING:
+    from defirisk.protocols.fast import FastRules
 
 
 class Indices(NamedTuple):
@@ -42,6 +45,12 @@ class AaveV3Rules:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
+
+    def fast(self) -> FastRules:
+        """The same in floats, for whole populations."""
+        from defirisk.protocols.aave_v3.fast import FAST  # noqa: PLC0415 - numpy, for populations only
+
+        return FAST
 
     def reprice(self, state: AaveState, prices: tuple[int, ...]) -> AaveState:
         """The same holdings at other oracle prices (by slot, oracle units)."""

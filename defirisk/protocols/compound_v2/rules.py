@@ -8,7 +8,7 @@ which flavour was recognised.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from defirisk.fixedpoint import WAD, div_up
 from defirisk.model import Amount, Borne, ContractView, Limits, Standing
@@ -18,6 +18,9 @@ from defirisk.protocols.compound_v2.limits import limits_of
 from defirisk.protocols.compound_v2.liquidation import liquidate
 from defirisk.protocols.compound_v2.state import CompoundState
 from defirisk.protocols.interface import Pair, Slack, Step
+
+if TYPE_CHECKING:
+    from defirisk.protocols.fast import FastRules
 
 _CERTAIN_NOWHERE: Final = 2**512
 """More than any margin: a position that is liquidatable without a shortfall is so at every price."""
@@ -35,6 +38,12 @@ class CompoundV2Rules:
 
     def __repr__(self) -> str:
         return f"CompoundV2Rules({self.name})"
+
+    def fast(self) -> FastRules:
+        """The same in floats, for whole populations."""
+        from defirisk.protocols.compound_v2.fast import FAST  # noqa: PLC0415 - numpy, for populations only
+
+        return FAST
 
     def reprice(self, state: CompoundState, prices: tuple[int, ...]) -> CompoundState:
         """The same holdings at other oracle prices (by slot, the oracle's mantissa)."""

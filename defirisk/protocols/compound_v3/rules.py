@@ -7,7 +7,7 @@ and ``comet-extended``, the asset list of up to 24, whose bits from 16 on are in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from defirisk.model import Amount, Borne, Limits, Standing
 from defirisk.protocols.compound_v3.absorb import absorb, sales_conserve
@@ -16,6 +16,9 @@ from defirisk.protocols.compound_v3.changes import CHANGES
 from defirisk.protocols.compound_v3.limits import limits_of
 from defirisk.protocols.compound_v3.state import BASE, CometState
 from defirisk.protocols.interface import Pair, Refused, Slack, Step
+
+if TYPE_CHECKING:
+    from defirisk.protocols.fast import FastRules
 
 _LOW_BITS: Final = 16
 
@@ -41,6 +44,12 @@ class CometRules:
         """
         bits = assets_in | reserved << _LOW_BITS
         return tuple(offset for offset in range(listed) if bits >> offset & 1)
+
+    def fast(self) -> FastRules:
+        """The same in floats, for whole populations."""
+        from defirisk.protocols.compound_v3.fast import FAST  # noqa: PLC0415 - numpy, for populations only
+
+        return FAST
 
     def reprice(self, state: CometState, prices: tuple[int, ...]) -> CometState:
         """The same holdings at other oracle prices (by slot, 8 decimals)."""

@@ -18,36 +18,36 @@ from defirisk.risk.scenarios import BoundScenario, moved_prices
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PriceTable:
-    """Prices [scenario, asset] as values of one token base unit, unit base units: the exact quotient of the oracle's
-    integer by the asset's scale, rounded once. NaN where the scenario does not fit the asset. ``raw`` is the oracle's
-    integer itself, rounded once. ``market`` equals ``oracle`` where a scenario has no market prices; ``splits`` [s]
-    says whether it has.
+    """Prices [asset, scenario] as values of one token base unit, unit base units: the exact quotient of the oracle's
+    integer by the asset's scale, rounded once. NaN where the scenario does not fit the asset. ``market`` equals
+    ``oracle`` where a scenario has no market prices; ``splits`` [s] says whether it has, ``fits`` [s] whether it fits
+    every asset. ``scales`` [asset] times a price is the oracle's integer again.
     """
 
     oracle: NDArray[np.float64]
-    raw: NDArray[np.float64]
     market: NDArray[np.float64]
+    scales: NDArray[np.float64]
     splits: NDArray[np.bool_]
     fits: NDArray[np.bool_]
 
 
 def price_table(assets: Sequence[Asset], scenarios: Sequence[BoundScenario], book: FamilyBook) -> PriceTable:
     """Move every asset's price by every scenario."""
-    shape = len(scenarios), len(assets)
-    oracle, raw, market = (np.full(shape, np.nan) for _ in range(3))
-    lone = [_lone(asset) for asset in assets]
-    for row, scenario in enumerate(scenarios):
-        for column, position in enumerate(lone):
+    oracle = np.full((len(assets), len(scenarios)), np.nan)
+    market = oracle.copy()
+    for row, asset in enumerate(assets):
+        position = _lone(asset)
+        families = book.families(position)
+        for column, scenario in enumerate(scenarios):
             try:
-                moved = moved_prices(position, scenario, book)
+                moved = moved_prices(position, scenario, book, families)
             except BadMove:
                 continue
-            scale = position.state.scales[0]
-            oracle[row, column] = moved.oracle[0] / scale
-            raw[row, column] = moved.oracle[0]
-            market[row, column] = (moved.oracle if moved.market is None else moved.market)[0] / scale
+            oracle[row, column] = moved.oracle[0] / asset.scale
+            market[row, column] = (moved.oracle if moved.market is None else moved.market)[0] / asset.scale
     splits = np.array([scenario.market is not None for scenario in scenarios], np.bool_)
-    return PriceTable(oracle, raw, market, splits, ~np.isnan(oracle).any(axis=1))
+    scales = np.array([float(asset.scale) for asset in assets], np.float64)
+    return PriceTable(oracle, market, scales, splits, ~np.isnan(oracle).any(axis=0))
 
 
 class _OnePrice(NamedTuple):
