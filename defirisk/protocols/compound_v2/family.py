@@ -16,4 +16,5 @@ PROTOCOL: Final = RuleFamily(
     files(__package__).joinpath("deployments.toml"),
     rules=tuple(rules.name for rules in (ORIGINAL, SECONDS, VENUS)),
     debt_events=CompoundV2Events(),
+    fast=ORIGINAL.fast,
 )
