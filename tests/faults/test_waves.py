@@ -237,6 +237,25 @@ def test_two_endpoints_share_the_work(people: Crowd, healthy: Accounts, proxies:
     assert first.seconds > 0
 
 
+@pytest.mark.parametrize("concurrency", [1, 32])
+def test_chunks_may_be_read_at_the_same_time(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], concurrency: int
+) -> None:
+    proxies[0].fault = after(6, Drop())
+    urls, here = [proxy.url for proxy in proxies], registry.deployment_at("aave-v3", people.world.entry, 31337)
+    parts = [people.wallets[start : start + 100] for start in range(0, 600, 100)]
+
+    async def run() -> list[AccountReading]:
+        async with open_chain(urls, **QUICK, batch_size=100, concurrency=concurrency) as chain:
+            reader = WaveReader(chain, [here])
+            snapshots = await asyncio.wait_for(asyncio.gather(*(reader.read(part) for part in parts)), 60)
+            return [account for one in snapshots for account in one.accounts]
+
+    found = asyncio.run(run())
+    assert [one.address for one in found] == people.wallets[:600]
+    assert all(one == healthy[one.address] for one in found)
+
+
 def test_little_work_is_not_shared(people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]) -> None:
     found = read(people, [proxy.url for proxy in proxies], wallets=1)
     assert same(found, healthy)
