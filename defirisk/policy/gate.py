@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from defirisk.errors import BadBaseline, InputError
 from defirisk.judging import Terms as JudgingTerms
+from defirisk.model import Warning as Notice
 from defirisk.policy.changes import DEFAULT_TOLERANCE, Changes, compare
 from defirisk.policy.findings import Finding, Problem
 from defirisk.policy.judging import Terms, judge_policy
@@ -96,7 +97,16 @@ async def run_policy(policy: Policy, where: Where, gate: Gate, progress: Progres
     waivers = tuple(replace(one, market=_market_name(one.market, check)) for one in policy.waivers)
     found = judge_policy(replace(policy, waivers=waivers), check, gate.terms)
     changes, problems = _compared(check, found.findings, gate)
-    return replace(check, policy=replace(found, changes=changes, problems=(*problems, *found.problems)))
+    warnings = (*_supposed(gate.what_if), *found.warnings)
+    found = replace(found, changes=changes, problems=(*problems, *found.problems), warnings=warnings)
+    return replace(check, policy=found)
+
+
+def _supposed(what_if: WhatIf) -> tuple[Notice, ...]:
+    """A word for every report: a verdict on what is not so must not be taken for one on what is."""
+    if not what_if.changes:
+        return ()
+    return (Notice("what-if", "every figure is of the positions as they would be after the changes asked for"),)
 
 
 def _labelled(check: CheckResult, policy: Policy) -> CheckResult:

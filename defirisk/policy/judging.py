@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from defirisk.errors import BadPolicy, DefiriskError, StaleRecording
-from defirisk.model import PositionStatus
+from defirisk.errors import BadPolicy, ChangeRefused, DefiriskError, StaleRecording
+from defirisk.model import Position, PositionStatus
 from defirisk.model import Warning as Notice
 from defirisk.policy.findings import FailOn, Finding, PolicyResult, Problem, Status
 from defirisk.policy.rules import RULES, Judged, Matter
@@ -164,9 +164,9 @@ class _Bench:
         if position.status is PositionStatus.UNPRICED:
             yield from self.unread(market, "unpriced", unpriced_message(position))
             return
-        doubted = differs(position)
+        doubt = _doubt(position)
         for judged in RULES[self.clause.rule].judge(self.clause, Matter(analysis, timestamp, self.scenarios)):
-            yield self.finding(market, _doubted(judged) if doubted and not judged.breached else judged)
+            yield self.finding(market, judged if doubt is None or judged.breached else _doubted(judged, *doubt))
 
     def finding(self, market: str | None, judged: Judged) -> Finding:
         """What was judged, with whose and where."""
@@ -202,6 +202,14 @@ def _account(policy: Policy, wallet: Wallet, account: Account, timestamp: int) -
             yield from bench.empty()
 
 
-def _doubted(judged: Judged) -> Judged:
-    text = f"{judged.text}; but our figures differ from the contract's own, so this is not to be relied on"
-    return replace(judged, text=text, missing=judged.missing or _MISMATCH)
+def _doubt(position: Position) -> tuple[str, str] | None:
+    """Why a position's figures are no ground to pass: a code, and words."""
+    if differs(position):
+        return _MISMATCH, "our figures differ from the contract's own, so this is not to be relied on"
+    if any(warning.code == ChangeRefused.code for warning in position.warnings):
+        return ChangeRefused.code, "what was to be changed first was refused, so this is of the position as it is"
+    return None
+
+
+def _doubted(judged: Judged, code: str, why: str) -> Judged:
+    return replace(judged, text=f"{judged.text}; but {why}", missing=judged.missing or code)

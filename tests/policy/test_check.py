@@ -387,6 +387,25 @@ def test_thresholds_only_where_asked_for(write: Write, check: Check) -> None:
     assert check("--format", "json", "--thresholds").json["accounts"][0]["positions"][0]["thresholds"]
 
 
+def test_a_what_if_is_judged_by_the_same_rules(write: Write, check: Check) -> None:
+    """A vote that would lower a threshold: who would breach; every report says that it is not so yet."""
+    v3 = next(m for m in json.loads(gzip.decompress(DEMO.read_bytes()))["markets"] if m["protocol"] == "aave-v3")
+    write(BOTH + "[policy]\nmin_health_factor = 1.2\n", head=f'markets = ["aave-v3@{v3["entry"]}"]')
+    assert [f["status"] for f in check("--format", "json").policy["findings"]] == ["ok", "breach"]
+    ran = check("--set", "WETH.liquidation_threshold=0.40", "--format", "json", "--report", "markdown=a.md")
+    assert (ran.code, [f["status"] for f in ran.policy["findings"]]) == (1, ["breach", "breach"])
+    assert ran.policy["findings"][0]["measured"].startswith("1.18")
+    assert [w["code"] for w in ran.policy["warnings"]] == ["what-if"]
+    assert "as they would be after the changes asked for" in Path("a.md").read_text()
+
+
+def test_a_change_that_is_refused_is_no_pass(write: Write, check: Check) -> None:
+    v3 = next(m for m in json.loads(gzip.decompress(DEMO.read_bytes()))["markets"] if m["protocol"] == "aave-v3")
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n", head=f'markets = ["aave-v3@{v3["entry"]}"]')
+    ran = check("--withdraw", "WETH=13", "--format", "json")
+    assert (ran.code, [(f["status"], f["error"]) for f in ran.policy["findings"]]) == (2, [("error", "change-refused")])
+
+
 # --- what cannot be read --------------------------------------------------------------------------------------------
 
 
