@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from defirisk.chain import pool
 from defirisk.chain.client import open_chain
 from defirisk.chain.usage import Usage
 from defirisk.model import AccountReading
@@ -220,6 +221,18 @@ def test_one_of_two_stalls_for_ever_and_the_other_does_its_work(
     found = read(people, [proxy.url for proxy in proxies], batch_size=100, wallets=500, timeout=1.5)
     assert same(found, healthy)
     assert found.usage[0].requests > found.usage[1].requests
+
+
+def test_one_that_was_left_out_comes_back_after_a_rest(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_REST", 0.1)
+    proxies[1].fault = for_seconds(0.8, Answer(500, b"restarting"), after=3)
+    found = read(people, [proxy.url for proxy in proxies], batch_size=50, chunk=100)
+    assert same(found, healthy)
+    assert found.codes == ["endpoint-failed"], "said once"
+    assert found.usage[1].left_out is None
+    assert proxies[1].posts > 20
 
 
 # --- side by side ---
