@@ -15,7 +15,7 @@ from defirisk.auditing.begin import Begun
 from defirisk.auditing.binding import Planner
 from defirisk.auditing.listing import wallets_of
 from defirisk.auditing.partition import UNPRICED
-from defirisk.auditing.result import AuditResult, RunFigures
+from defirisk.auditing.result import AuditResult, Endpoint, RunFigures
 from defirisk.auditing.saving import judge_and_save, mend_and_save, saved
 from defirisk.auditing.state import State, state_for
 from defirisk.auditing.workers import in_worker, usual, workers
@@ -226,6 +226,10 @@ class _Audit:
                 retried=self._retried,
                 resumed=self._begun.resumed,
                 seconds=round(time.monotonic() - started, 3),
+                endpoints=tuple(
+                    Endpoint(one.host, one.requests, one.retries, one.complaints, one.left_out)
+                    for one in getattr(self._chain, "usage", ())
+                ),
             ),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from defirisk.auditing.listing import Listing
 from defirisk.auditing.partition import AskedMarket
@@ -13,18 +13,29 @@ from defirisk.errors import BadMove
 from defirisk.model import Warning as Notice
 
 
+class Endpoint(NamedTuple):
+    """One endpoint: ``retries`` and ``complaints`` are what went wrong, ``left_out`` why it is no longer asked."""
+
+    host: str
+    requests: int
+    retries: int
+    complaints: int
+    left_out: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunFigures:
     """How the run went, which may differ between two runs with the same result.
 
     ``requests`` are JSON-RPC requests of this run (``None`` for a recording), ``retried`` wallets read once more,
-    ``resumed`` whether it went on with an interrupted one.
+    ``resumed`` whether it went on with an interrupted one; ``endpoints`` what each of them was asked.
     """
 
     requests: int | None
     retried: int
     resumed: bool
     seconds: float
+    endpoints: tuple[Endpoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,10 @@ def document(result: AuditResult) -> Json:
             "retried": result.run.retried,
             "resumed": result.run.resumed,
             "seconds": result.run.seconds,
+            "endpoints": [
+                {**one._asdict(), "host": clean(one.host), "left_out": one.left_out and clean(one.left_out)}
+                for one in result.run.endpoints
+            ],
         },
     }
 

@@ -77,8 +77,9 @@ def _chain(result: AuditResult) -> str:
 def _run(result: AuditResult) -> str:
     run = result.run
     asked = "a recording" if run.requests is None else f"{run.requests:,} request(s)"
-    more = f", {run.retried:,} wallet(s) asked again" if run.retried else ""
-    return f"{asked}, {run.seconds:,.1f} s{more}{', resumed' if run.resumed else ''}"
+    more = f" to {len(run.endpoints)} endpoints" if len(run.endpoints) > 1 else ""
+    more += f", {run.retried:,} wallet(s) asked again" if run.retried else ""
+    return f"{asked}{more}, {run.seconds:,.1f} s{', resumed' if run.resumed else ''}"
 
 
 def _list(result: AuditResult) -> str:

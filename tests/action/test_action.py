@@ -163,6 +163,23 @@ def test_wrong_input(check: Callable[..., Ran], workspace: Path) -> None:
     assert ran.outputs == {"exit-code": "2", "breaches": "", "reports": ""}
 
 
+def test_what_is_installed_has_the_pytest_plugin(installed, workspace: Path) -> None:
+    """From a wheel, where pytest rewrites a plugin's every module: no warning comes of that."""
+    temp, base = installed
+    (workspace / "test_it.py").write_text(
+        "from defirisk.testing import assert_survives\n\n"
+        "def test_it(defirisk_chain):\n"
+        "    assert_survives(defirisk_chain.check(scenarios=['-1%']), '-1%')\n"
+    )
+    words = ["-m", "pytest", "-q", "-W", "error", "-p", "no:asyncio", "--defirisk-fixture=ci/wallets.json.gz"]
+    python = temp / "defirisk" / "bin" / "python"
+    done = subprocess.run([python, *words], cwd=workspace, env=base, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stderr
+    assert "does not survive -1%" in done.stdout
+    assert "The replay (liquidator: largest):" in done.stdout
+    assert "warning" not in done.stdout.lower()
+
+
 # --- what it does not ---------------------------------------------------------------------------------------------
 
 HOSTILE = (

@@ -21,7 +21,7 @@ def test_a_figure_is_printed_beside_its_target(name, capsys):
 
 def test_a_name_that_is_none_is_said(capsys):
     assert main(["speed"]) == 2
-    assert "start, trips, markets, replay, thresholds, policy" in capsys.readouterr().err
+    assert ", ".join(FIGURES) in capsys.readouterr().err
 
 
 def test_every_installed_family_has_positions_of_two_collaterals_and_one_debt():

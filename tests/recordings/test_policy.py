@@ -47,12 +47,15 @@ def test_named_and_written_elsewhere(run: Run, endpoint: RpcServer, folder: Path
     assert not (folder / "ci" / "wallets.json.gz").exists()
 
 
-def test_it_is_not_recorded_from_itself(run: Run, endpoint: RpcServer, folder: Path) -> None:
+def test_it_is_not_recorded_from_itself(
+    run: Run, endpoint: RpcServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The recording that the policy names is what is to be made: it is replaced, never the source."""
     (folder / "ci" / "wallets.json.gz").write_bytes(b"old")
     assert run("record", "--rpc", endpoint.url).code == 0
     assert len(load_fixture(folder / "ci" / "wallets.json.gz").fixture.wallets) == 2
-    refused = run("record", "--rpc", "http://127.0.0.1:1")
+    monkeypatch.setenv("DEFIRISK_RPC_ETHEREUM", "http://127.0.0.1:1")
+    refused = run("record")
     assert (refused.code, "endpoint-unreachable" in refused.err) == (3, True)
     assert len(load_fixture(folder / "ci" / "wallets.json.gz").fixture.wallets) == 2
 

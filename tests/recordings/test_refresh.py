@@ -67,6 +67,20 @@ def test_nothing_changed_but_the_block(refresh: Run, endpoint: RpcServer, file: 
     assert file.read_bytes() == fresh.read_bytes()
 
 
+def test_two_equal_readings_differ_in_nothing(file: Path) -> None:
+    import asyncio
+
+    from defirisk.comparing import PositionChange, compare
+    from defirisk.reading import read_snapshot
+    from defirisk.sources import Where, deployments_for
+
+    chain = load_fixture(file)
+    snapshot = asyncio.run(read_snapshot(chain, deployments_for(Where(), chain), chain.fixture.wallets))
+    found = list(compare(snapshot, snapshot))
+    assert [type(one) for one in found] == [PositionChange] * 2
+    assert not any(one.differs for one in found)
+
+
 def test_interest_alone_is_less_than_is_shown(refresh: Run, endpoint: RpcServer) -> None:
     later(endpoint, 1)
     assert "2 positions changed by less than is shown.\n" in refresh().out
