@@ -7,7 +7,7 @@ not hash prices or amounts, convert them with ``int()``, or catch the ``Undecide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from importlib.resources.abc import Traversable
@@ -346,12 +346,27 @@ class DebtEvents(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StateTypes:
+    """What a position of a family is made of, so that it can be stored and read back as nothing else.
+
+    ``state`` is the frozen dataclass of one owner's state, of integers, flags, texts, optional values, tuples, sets
+    and further such dataclasses. ``own`` are those of them that are one owner's own; all others are what owners have
+    in common, and are stored once. ``rules`` are the rules that positions name, by their name.
+    """
+
+    state: type
+    own: tuple[type, ...]
+    rules: Mapping[str, Rules[Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleFamily:
     """A rule family as the entry point gives it: name (``aave-v3``), reader, deployments and ABI fragments.
 
     ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``. ``fast`` loads its
     float rules for whole populations; its :class:`Rules` name the same loader in an attribute ``fast``. ``None`` leaves
     everything to the exact rules. ``debt_events`` tells who borrowed, ``None`` where that cannot be told from events.
+    ``states`` says how its positions are stored, ``None`` where they are not.
     """
 
     name: str
@@ -361,3 +376,4 @@ class RuleFamily:
     rules: tuple[str, ...] = ()
     fast: Callable[[], FastRules] | None = None
     debt_events: DebtEvents | None = None
+    states: StateTypes | None = None

@@ -37,9 +37,10 @@ def price_table(assets: Sequence[Asset], scenarios: Sequence[BoundScenario], boo
     market = oracle.copy()
     for row, asset in enumerate(assets):
         position = _lone(asset)
+        families = book.families(position)
         for column, scenario in enumerate(scenarios):
             try:
-                moved = moved_prices(position, scenario, book)
+                moved = moved_prices(position, scenario, book, families)
             except BadMove:
                 continue
             oracle[row, column] = moved.oracle[0] / asset.scale
