@@ -18,6 +18,7 @@
     |  |- NotChangeable                    a what-if in a market whose rule family knows no changes
     |  |- BadList                          a list of wallets that is none
     |  |- RunInProgress, StateExists, StateUnusable   an audit that cannot begin, or go on, as it was asked for
+    |  |- MissingExtra                     an optional package that is not installed
     |  `- UnwritableOutput
     |- WorkerDied (exit code 3)            a worker process was ended from outside
     `- ReadError (exit code 3)             the chain or a recording could not be read in full
@@ -30,12 +31,14 @@
        |- CallReverted                     a call that must answer, and reverted
        |- UnsupportedRules                 a protocol revision that we have no rules for
        |- FixtureError                     a recording that cannot be used
+       |  |- BadSnapshot                    a snapshot of positions that cannot be used
        |  |- DigestMismatch                edited after it was recorded
        |  |- StaleRecording                older than a policy's max_age
        |  `- MissingCall                   a call that the recording does not hold
        |- ContractMismatch                 our figure differs from the contract's where that is fatal
        |  `- NonstandardDebtToken          a debt token that does not count as its family does
        |- FallbackUsed                     read in a second-best way, under --strict
+       |- ClusterFailed                    a cluster's workers are lost, or it is not there
        `- IncompleteRecording              a recording that would lack what a check needs
 
 Each class has a stable ``code``; each instance a message for people and, where there is one, a
@@ -314,6 +317,24 @@ class StaleRecording(FixtureError):
     """A recording that is older than the policy's ``max_age`` allows."""
 
     code = "stale-recording"
+
+
+class BadSnapshot(FixtureError):
+    """A snapshot of positions that is truncated, or not what was written."""
+
+    code = "bad-snapshot"
+
+
+class ClusterFailed(ReadError):
+    """A cluster that cannot be reached, or whose workers were lost again and again."""
+
+    code = "cluster-failed"
+
+
+class MissingExtra(InputError):
+    """An optional package that is not installed; the hint says how to install it."""
+
+    code = "missing-extra"
 
 
 class MissingCall(FixtureError):

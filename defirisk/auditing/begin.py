@@ -134,16 +134,21 @@ def _manifest(ask: Ask, listing: Listing, chain: Chain, markets: list[list[str]]
         "block": {"number": block.number, "timestamp": block.timestamp, "hash": block.hash},
         "markets": markets,
         "options": ask.fixed(),
-        "list": {
-            "digest": listing.digest,
-            "given": listing.given,
-            "distinct": listing.distinct,
-            "duplicates": listing.duplicates,
-            "rejected": listing.rejected,
-            "chunks": listing.chunks,
-            "labels": list(listing.labels),
-            "sample": [list(one) for one in listing.sample],
-        },
+        "list": stored_listing(listing),
+    }
+
+
+def stored_listing(listing: Listing) -> dict[str, Any]:
+    """A listing's figures, for :func:`defirisk.auditing.listing.listing_of`."""
+    return {
+        "digest": listing.digest,
+        "given": listing.given,
+        "distinct": listing.distinct,
+        "duplicates": listing.duplicates,
+        "rejected": listing.rejected,
+        "chunks": listing.chunks,
+        "labels": list(listing.labels),
+        "sample": [list(one) for one in listing.sample],
     }
 
 

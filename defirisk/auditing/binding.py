@@ -9,7 +9,6 @@ from typing import Final
 from defirisk.auditing.ask import Ask
 from defirisk.auditing.begin import Begun
 from defirisk.auditing.partition import Plan
-from defirisk.chain.calls import Chain
 from defirisk.model import Snapshot, Token
 from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.families import FamilyBook
@@ -24,14 +23,13 @@ Assets = tuple[tuple[int, Token], ...]
 class Planner:
     """How the chunks of a run are judged."""
 
-    def __init__(self, ask: Ask, chain: Chain, begun: Begun) -> None:
+    def __init__(self, ask: Ask, begun: Begun) -> None:
         self._ask, self._begun = ask, begun
         self._book = FamilyBook.load(ask.terms.families)
         self._names = tuple(market.name for market in begun.markets)
         self._checked = False
         self._bound: dict[Assets, tuple[BoundScenario, ...]] = {}
         self.engine = self._engine()
-        self._chain_id, self._block = chain.chain_id, chain.block.number
 
     def plan(self, snapshot: Snapshot) -> Plan:
         """The plan of a chunk.
@@ -55,8 +53,8 @@ class Planner:
 
     def _plan(self, scenarios: tuple[BoundScenario, ...]) -> Plan:
         return Plan(
-            chain_id=self._chain_id,
-            block=self._block,
+            chain_id=self._begun.chain_id,
+            block=self._begun.block.number,
             markets=self._begun.markets,
             scenarios=scenarios,
             families=self._ask.terms.families,

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -135,7 +135,7 @@ class _Chunks:
         self._held: list[str] = []
 
     def add(self, wallet: Wallet) -> None:
-        self._held.append(json.dumps([wallet.address, dict(wallet.labels)], ensure_ascii=True, separators=(",", ":")))
+        self._held.append(_line(wallet))
         if len(self._held) == self._size:
             self.flush()
 
@@ -208,6 +208,15 @@ def _reason(text: str) -> str:
 def said(one: Rejected) -> str:
     """A rejected line in one line."""
     return f"line {one.line}: {clean(one.text, _SHOWN) or '(nothing)'}: {one.reason}"
+
+
+def put_wallets(state: State, chunk: int, wallets: Iterable[Wallet]) -> None:
+    """Put a chunk's wallets where :func:`wallets_of` finds them."""
+    state.wallets_file(chunk).write_text("".join(f"{_line(one)}\n" for one in wallets), encoding="ascii")
+
+
+def _line(wallet: Wallet) -> str:
+    return json.dumps([wallet.address, dict(wallet.labels)], ensure_ascii=True, separators=(",", ":"))
 
 
 def wallets_of(state: State, chunk: int) -> list[Wallet]:

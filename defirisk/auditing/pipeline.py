@@ -26,6 +26,7 @@ from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
 from defirisk.reading import WaveReader
 from defirisk.run import ProgressHook, one_chain, refuse_fallbacks
+from defirisk.snapshots.asking import is_snapshot, refuse_cluster
 from defirisk.sources import deployments_for, opened
 
 ROUNDS: Final = 2
@@ -53,11 +54,16 @@ async def run(
     say: Said | None = None,
     deliver: Callable[[AuditResult], None] | None = None,
 ) -> AuditResult:
-    """Audit a list of wallets. Errors: see :func:`defirisk.audit`.
+    """Audit a list of wallets, or a snapshot of them. Errors: see :func:`defirisk.audit`.
 
     ``deliver`` is given the result when the tables are written and before the state is removed: if it fails, the run
     can still be resumed.
     """
+    if is_snapshot(ask.source):
+        from defirisk.snapshots.replaying import replay  # noqa: PLC0415 - only for a snapshot
+
+        return await replay(ask, progress=progress, deliver=deliver)
+    refuse_cluster(ask.engine)
     started = time.monotonic()
     chain_name = one_chain(ask.where)
     with state_for(ask.state_of(), resume=ask.resume) as state:
@@ -97,7 +103,7 @@ class _Audit:
     ) -> None:
         self._ask, self._state, self._begun = ask, state, begun
         self._chain, self._reader, self._progress = chain, reader, progress
-        self._planner = Planner(ask, chain, begun)
+        self._planner = Planner(ask, begun)
         self._done: dict[int, Failed] = {}
         self._warnings: dict[Notice, None] = {}
         self._retried = 0

@@ -70,8 +70,8 @@ def judge_and_save(folder: Path, chunk: int, readings: Sequence[AccountReading],
         UnwritableOutput: the state cannot be written.
     """
     state = State(folder)
-    record, rows = _judged(readings, plan)
-    _save(state, chunk, rows, record)
+    record, rows = judged(readings, plan)
+    save(state, chunk, rows, record)
     return record
 
 
@@ -83,18 +83,18 @@ def mend_and_save(folder: Path, chunk: int, readings: Sequence[AccountReading], 
     """
     state = State(folder)
     before = saved(state, chunk)
-    again, rows = _judged(readings, plan)
+    again, rows = judged(readings, plan)
     mended = Record(merged([before.complete, again.complete], plan.keep), again.rest, again.failed)
     old = {kind: read_part(state.part(chunk, kind)) for kind in rows}
     places = {address: place for place, address in enumerate(dict.fromkeys(old[POSITIONS]["address"].to_pylist()))}
     read_again = [reading.address for reading in readings]
     tables = {kind: _sorted(_joined(_without(old[kind], read_again), rows[kind]), places) for kind in rows}
-    _save(state, chunk, tables, mended)
+    save(state, chunk, tables, mended)
     return mended
 
 
-def _judged(readings: Sequence[AccountReading], plan: Plan) -> tuple[Record, dict[str, pa.Table]]:
-    """All rows in the wallets' order; the sums of those that are complete apart from the rest."""
+def judged(readings: Sequence[AccountReading], plan: Plan) -> tuple[Record, dict[str, pa.Table]]:
+    """All rows in the wallets' order, by kind; the sums of those that are complete apart from the rest."""
     failed = {one.address: sorted({failure.code for failure in one.failures}) for one in readings if one.failures}
     sound = judge_partition([one for one in readings if one.address not in failed], plan)
     if not failed:
@@ -118,7 +118,8 @@ def _tables(judged: Judged, plan: Plan) -> dict[str, pa.Table]:
     return {POSITIONS: judged.positions} | ({OUTCOMES: judged.outcomes} if plan.rows else {})
 
 
-def _save(state: State, chunk: int, tables: Mapping[str, pa.Table], record: Record) -> None:
+def save(state: State, chunk: int, tables: Mapping[str, pa.Table], record: Record) -> None:
+    """Keep what came of a chunk; its record last, which says that it is complete."""
     for kind, table in tables.items():
         write_part(state.part(chunk, kind), table)
     write_json(state.record_file(chunk), record.to_json())

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "check": "Check wallets: health factor, thresholds, scenarios, who loses what.",
     "demo": "Check the recording that ships with the package: no network, no key.",
     "markets": "List the known deployments and their rules.",
+    "snapshot": "Write the positions of many wallets to a file, to be replayed anywhere.",
     "record": "Record what `check` reads, for offline replay.",
 }
 USAGE: Final = 2

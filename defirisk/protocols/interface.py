@@ -7,7 +7,7 @@ not hash prices or amounts, convert them with ``int()``, or catch the ``Undecide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from importlib.resources.abc import Traversable
@@ -93,6 +93,31 @@ class Slack:
     conserves: bool = True
     rounding: int | None = None
     unit_rounding: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What roundings may add up to on one side, base units: by leg of ``Standing.collateral`` and of ``.debt``, and in
+    the unit of account.
+    """
+
+    supply: tuple[int, ...]
+    debt: tuple[int, ...]
+    unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How far liquidating on from a state, in whatever order, may move sum(collateral value * recovery) - debt value.
+
+    ``lost`` bounds what all calls together may cost the lenders, and what valuing what is left may; ``gained`` what
+    they may win, and what the health decision may concede: if every counted threshold is at most its recovery, a state
+    whose surplus is below -``gained`` never becomes healthy. Both hold at the state's own prices, and are upper bounds
+    over each whole range where those are intervals.
+    """
+
+    lost: Drift
+    gained: Drift
 
 
 # --- what if (optional) -------------------------------------------------------------------------------------------
@@ -236,6 +261,10 @@ class Rules(Protocol[S]):
         """Bounds of the rounding in the health decision, valid at every price."""
         ...
 
+    def tail(self, state: S, standing: Standing) -> Tail | None:
+        """What is left to roundings from here on; ``None`` where nothing is promised."""
+        ...
+
     def borne_by(self, state: S, losses: Sequence[Amount]) -> tuple[Borne, ...]:
         """Who bears these losses, by the protocol's own first-loss order."""
         ...
@@ -346,12 +375,27 @@ class DebtEvents(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StateTypes:
+    """What a position of a family is made of, so that it can be stored and read back as nothing else.
+
+    ``state`` is the frozen dataclass of one owner's state, of integers, flags, texts, optional values, tuples, sets
+    and further such dataclasses. ``own`` are those of them that are one owner's own; all others are what owners have
+    in common, and are stored once. ``rules`` are the rules that positions name, by their name.
+    """
+
+    state: type
+    own: tuple[type, ...]
+    rules: Mapping[str, Rules[Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleFamily:
     """A rule family as the entry point gives it: name (``aave-v3``), reader, deployments and ABI fragments.
 
     ``rules`` are the names of the revisions whose arithmetic it knows, for ``defirisk markets``. ``fast`` loads its
     float rules for whole populations; its :class:`Rules` name the same loader in an attribute ``fast``. ``None`` leaves
     everything to the exact rules. ``debt_events`` tells who borrowed, ``None`` where that cannot be told from events.
+    ``states`` says how its positions are stored, ``None`` where they are not.
     """
 
     name: str
@@ -361,3 +405,4 @@ class RuleFamily:
     rules: tuple[str, ...] = ()
     fast: Callable[[], FastRules] | None = None
     debt_events: DebtEvents | None = None
+    states: StateTypes | None = None

@@ -8,7 +8,8 @@ from typing import Final
 from defirisk.protocols.aave_v3.events import AaveV3Events
 from defirisk.protocols.aave_v3.reader import AaveV3Reader
 from defirisk.protocols.aave_v3.rules import RULES
-from defirisk.protocols.interface import RuleFamily
+from defirisk.protocols.aave_v3.state import AaveState, Holding
+from defirisk.protocols.interface import RuleFamily, StateTypes
 
 PROTOCOL: Final = RuleFamily(
     "aave-v3",
@@ -16,4 +17,6 @@ PROTOCOL: Final = RuleFamily(
     files(__package__).joinpath("deployments.toml"),
     rules=tuple(RULES),
     debt_events=AaveV3Events(),
+    fast=RULES["3.6"].fast,
+    states=StateTypes(AaveState, (Holding,), RULES),
 )

@@ -8,12 +8,16 @@ from typing import Final
 from defirisk.protocols.compound_v2.events import CompoundV2Events
 from defirisk.protocols.compound_v2.reader import CompoundV2Reader
 from defirisk.protocols.compound_v2.rules import ORIGINAL, SECONDS, VENUS
-from defirisk.protocols.interface import RuleFamily
+from defirisk.protocols.compound_v2.state import CompoundState, Holding
+from defirisk.protocols.interface import RuleFamily, StateTypes
 
+_RULES: Final = (ORIGINAL, SECONDS, VENUS)
 PROTOCOL: Final = RuleFamily(
     "compound-v2",
     CompoundV2Reader(),
     files(__package__).joinpath("deployments.toml"),
-    rules=tuple(rules.name for rules in (ORIGINAL, SECONDS, VENUS)),
+    rules=tuple(rules.name for rules in _RULES),
     debt_events=CompoundV2Events(),
+    fast=ORIGINAL.fast,
+    states=StateTypes(CompoundState, (Holding,), {rules.name: rules for rules in _RULES}),
 )

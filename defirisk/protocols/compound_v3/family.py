@@ -8,7 +8,8 @@ from typing import Final
 from defirisk.protocols.compound_v3.events import CometEvents
 from defirisk.protocols.compound_v3.reader import CometReader
 from defirisk.protocols.compound_v3.rules import RULES
-from defirisk.protocols.interface import RuleFamily
+from defirisk.protocols.compound_v3.state import CometState
+from defirisk.protocols.interface import RuleFamily, StateTypes
 
 PROTOCOL: Final = RuleFamily(
     "compound-v3",
@@ -16,4 +17,6 @@ PROTOCOL: Final = RuleFamily(
     files(__package__).joinpath("deployments.toml"),
     rules=tuple(RULES),
     debt_events=CometEvents(),
+    fast=RULES["comet"].fast,
+    states=StateTypes(CometState, (), RULES),
 )

@@ -1,0 +1,53 @@
+"""From the options of ``defirisk snapshot`` to the file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from defirisk.auditing.ask import Ask
+from defirisk.chain.addresses import parse_address
+from defirisk.cli.flow import Asked, where_of
+from defirisk.cli.output import check_writable, say
+from defirisk.cli.progress import progress
+from defirisk.errors import InputError
+from defirisk.judging import Terms
+
+LISTED: Final = 20
+INCOMPLETE: Final = 3
+
+
+def snapshot_to(output: Path, wallets: tuple[str, ...], asked: Asked, *, quiet: bool) -> int:
+    """Take it, and say what it holds."""
+    from defirisk.snapshots.taking import take  # noqa: PLC0415 - after the options are known to be sound
+
+    if output.suffix.lower() != ".parquet":
+        raise InputError(f"{output.name}: a snapshot is a Parquet file", hint="for example -o positions.parquet")
+    check_writable(output)
+    with _listed(wallets) as source, progress(quiet=quiet, rate=True) as hook:
+        ask = Ask(source=source, where=where_of(asked), terms=Terms(()), strict=asked["strict"], chunk=asked["chunk"])
+        taken = asyncio.run(take(ask, output, progress=hook, say=say))
+    for address, market, message in taken.failures[:LISTED]:
+        say(f"error: {address} in {market}: {message}")
+    if len(taken.failures) > LISTED:
+        say(f"... and {len(taken.failures) - LISTED:,} more")
+    if not quiet:
+        say(f"{taken.positions:,} position(s) of {taken.wallets:,} wallet(s) at block {taken.block} in {output}")
+    return INCOMPLETE if taken.failures else 0
+
+
+@contextmanager
+def _listed(wallets: tuple[str, ...]) -> Iterator[str]:
+    """A list: the file that was named, or one made of the addresses."""
+    if len(wallets) == 1 and (wallets[0] == "-" or Path(wallets[0]).exists()):
+        yield wallets[0]
+        return
+    addresses = [parse_address(text) for text in wallets]
+    with TemporaryDirectory(prefix="defirisk-list-") as folder:
+        path = Path(folder, "wallets.txt")
+        path.write_text("".join(f"{address}\n" for address in addresses), encoding="ascii")
+        yield str(path)
