@@ -34,7 +34,7 @@ def fast_figures(held: Held, plan: Plan, book: FamilyBook) -> Iterator[Figures]:
         families = book.families(position, standing)
         for column, scenario in enumerate(plan.scenarios):
             if arrays.left_out[row][column]:
-                yield _refused(position, scenario, book)
+                yield refused_figures(position, scenario, book)
             elif (row, column) in found.outcomes:
                 prices = moved_prices(position, scenario, book, families)
                 yield figures_of(position, found.outcomes[row, column], prices)
@@ -77,7 +77,7 @@ class _Lists:
         )
 
 
-def _refused(position: Position, scenario: BoundScenario, book: FamilyBook) -> Figures:
+def refused_figures(position: Position, scenario: BoundScenario, book: FamilyBook) -> Figures:
     """Why the prices cannot take a scenario, in the exact engine's words."""
     try:
         moved_prices(position, scenario, book)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 UNPRICED = "unpriced"
-_NEVER_LOW = 2**256
+NEVER_LOW = 2**256
 """More than any health factor."""
 
 
@@ -221,7 +221,7 @@ class _Work:
         return Worst(
             minus_loss * scale,
             -standing.debt_value * scale if at_risk else 0,
-            _NEVER_LOW if standing.health_factor is None else standing.health_factor,
+            NEVER_LOW if standing.health_factor is None else standing.health_factor,
             position.owner,
             position.market.name,
             self._plan.scenarios[place].name if minus_loss else "",
