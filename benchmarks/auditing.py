@@ -73,8 +73,8 @@ def _audit(folder: Path, recording: Path, given: Path, wallets: int) -> tuple[fl
         except subprocess.TimeoutExpired:
             continue
     out, err = process.stdout.read(), process.stderr.read()  # type: ignore[union-attr]
-    told = json.loads(out)
-    if process.returncode or not told["complete"] or sum(told["wallets"].values()) != wallets:
+    told = json.loads(out) if process.returncode == 0 else {}
+    if not told.get("complete") or sum(told["wallets"].values()) != wallets:
         raise RuntimeError(f"the audit ended with {process.returncode}: {err.decode()[-500:]}")
     return int(err.split()[-1]) / 1024, worker / 1024
 

@@ -63,6 +63,16 @@ def known_at_most(x: int, bound: int) -> int:
     return x if type(x) is int else x.clipped(bound)  # type: ignore[attr-defined]
 
 
+def least(x: int) -> int:
+    """x; on intervals the least that it may be."""
+    return x if type(x) is int else x.lo  # type: ignore[attr-defined]
+
+
+def most(x: int) -> int:
+    """x; on intervals the most that it may be."""
+    return x if type(x) is int else x.hi  # type: ignore[attr-defined]
+
+
 def remainder(a: int, b: int) -> int:
     """What dividing a by b rounds away: a - b * (a / b, down)."""
     return a % b

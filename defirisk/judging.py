@@ -16,6 +16,7 @@ from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.engine import PositionAnalysis, analyse
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.scenarios import moved_prices
+from defirisk.whatif.applying import warned
 from defirisk.whatif.asking import NOTHING, WhatIf
 from defirisk.whatif.outcome import Comparison
 from defirisk.whatif.study import Study
@@ -121,7 +122,9 @@ def _what_if(
     if applied.position is not before.position and not applied.changes:
         after = replace(before, position=replace(before.position, warnings=applied.position.warnings))
     ways = study.ways(after.position, survive, book)
-    return replace(after, what_if=Comparison(applied.changes, before if applied.changes else None, ways))
+    said = warned(after.position, tuple(notice for way in ways for notice in way.notices))
+    comparison = Comparison(applied.changes, before if applied.changes else None, ways)
+    return replace(after, position=said, what_if=comparison)
 
 
 def _with_legs(analysis: PositionAnalysis, book: FamilyBook) -> PositionAnalysis:

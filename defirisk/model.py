@@ -129,7 +129,8 @@ class Limit:
     """How much of an asset a market takes on one side, at the block.
 
     ``open`` is ``False`` where governance has closed that side (paused, frozen, disabled). ``cap`` is the largest total
-    that it takes and ``room`` how much more, both token base units; ``None`` without a cap. ``room`` is 0 where closed.
+    that it takes and ``room`` how much more, both token base units; ``None`` without a cap, and in Aave, whose caps are
+    not read. ``room`` is 0 where closed.
     """
 
     open: bool = True

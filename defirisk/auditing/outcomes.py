@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,12 +45,10 @@ class Figures:
         return max(self.bad_debt, self.uncovered)
 
 
-def exact_figures(held: Sequence[tuple[Position, Standing]], plan: Plan, book: FamilyBook) -> Iterator[Figures]:
-    """Every position under every scenario, by the exact engine; scenarios inside."""
-    for position, standing in held:
-        families = book.families(position, standing)
-        for scenario in plan.scenarios:
-            yield exact_pair((position, standing), scenario, plan, book, families)
+def exact_figures(held: tuple[Position, Standing], plan: Plan, book: FamilyBook) -> list[Figures]:
+    """A position under every scenario, by the exact engine."""
+    families = book.families(*held)
+    return [exact_pair(held, scenario, plan, book, families) for scenario in plan.scenarios]
 
 
 def exact_pair(

@@ -10,26 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from defirisk.auditing.adding import add_outcome, add_standing, count, scale_of, unit_key
 from defirisk.auditing.columns import OUTCOMES, POSITIONS, schema
-from defirisk.auditing.fast import fast_figures
+from defirisk.auditing.fast import Block
 from defirisk.auditing.outcomes import Figures, exact_figures
 from defirisk.auditing.rows import Table, failed_row, outcome_row, position_row
-from defirisk.auditing.summary import (
-    DIGITS,
-    AssetSums,
-    Book,
-    Failed,
-    MarketSums,
-    ScenarioSums,
-    Summary,
-    Sums,
-    UnitSums,
-    Worst,
-    band_of,
-)
-from defirisk.model import AccountReading, Failure, Position, Standing, Unit
+from defirisk.auditing.summary import Failed, MarketSums, ScenarioSums, Summary, UnitSums, Worst, add
+from defirisk.model import AccountReading, Failure, Position, Standing
 from defirisk.report.check import differs
-from defirisk.report.sanitize import clean, symbol
+from defirisk.report.sanitize import clean
 from defirisk.risk.axes import axes_of
 from defirisk.risk.binding import BoundScenario
 from defirisk.risk.families import FamilyBook
@@ -39,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 UNPRICED = "unpriced"
+_TRIM_EVERY = 50
 NEVER_LOW = 2**256
 """More than any health factor."""
 
@@ -122,13 +112,13 @@ class _Work:
             for asked in self._plan.markets
         ]
         status = next((one for one in ("failed", "ok") if one in statuses), "no-position")
-        _count(self.summary.wallets, status)
+        count(self.summary.wallets, status)
         self._sum_wallet(reading.address, statuses)
 
     def _market(self, address: str, asked: AskedMarket, found: Position | None, failure: Failure | None) -> str:
         sums = self.summary.markets.setdefault(asked.name, MarketSums(asked.protocol))
         status = self._row(address, asked, found, failure, sums)
-        _count(sums.statuses, status)
+        count(sums.statuses, status)
         return status
 
     def _row(
@@ -164,16 +154,16 @@ class _Work:
         position, standing = held
         self._held.append(held)
         sums.unit = unit_key(position.market.unit)
-        _count(sums.rules, position.market.rules)
+        count(sums.rules, position.market.rules)
         sums.differing += differs(position)
         sums.unproved += nearest is not None and not nearest.proved
-        _add_standing(sums.book, standing, scale_of(position.market.unit))
+        add_standing(sums.book, standing, scale_of(position.market.unit))
 
     def _sum_wallet(self, address: str, statuses: Sequence[str]) -> None:
         """The wallet's debt by unit of account: over the positions just held."""
         debts: dict[str, int] = {}
-        count = statuses.count("ok")
-        for position, standing in self._held[len(self._held) - count :]:
+        held = statuses.count("ok")
+        for position, standing in self._held[len(self._held) - held :]:
             unit = position.market.unit
             key = unit_key(unit)
             self.summary.units.setdefault(key, UnitSums(unit.symbol))
@@ -183,100 +173,80 @@ class _Work:
 
     def replay(self) -> None:
         """Every position that is held, under every scenario."""
-        replay = fast_figures if self._plan.engine == "fast" else exact_figures
-        found = iter(replay([(h.position, h.standing) for h in self._held], self._plan, self._book))
+        if self._plan.engine == "fast":
+            self._replay_fast()
+            return
         for held in self._held:
-            figures = [next(found) for _ in self._plan.scenarios]
-            self._replayed(held, figures)
+            figures = exact_figures(held, self._plan, self._book)
+            for scenario, one in zip(self._plan.scenarios, figures, strict=True):
+                self._add(held, scenario.name, one)
+            self._rows(held, figures)
+            self._rank(held, self._worst(held, figures))
 
-    def _replayed(self, held: Held, figures: Sequence[Figures]) -> None:
-        position, standing = held
-        unit = position.market.unit
-        book = self.summary.markets[position.market.name].book
-        for scenario, one in zip(self._plan.scenarios, figures, strict=True):
-            sums = book.scenarios.setdefault(scenario.name, ScenarioSums())
-            _add_outcome(sums, standing, one, scale_of(unit))
-            if one.refused:
-                _count(self.summary.notices, one.refused)
+    def _replay_fast(self) -> None:
+        """Sums on arrays, so that a million positions are added up at once; rows only where they are wanted."""
+        block = Block(self._held, self._plan, self._book)
+        for market, rows in block.rows_by_market().items():
+            book = self.summary.markets[market].book
+            for column, scenario in enumerate(self._plan.scenarios):
+                add(book.scenarios.setdefault(scenario.name, ScenarioSums()), block.sums(rows, column))
+        for (row, column), one in block.exactly.items():
+            self._add(self._held[row], self._plan.scenarios[column].name, one)
+        for row, held in enumerate(self._held):
             if self._plan.rows:
-                place = {
-                    "chain_id": self._plan.chain_id,
-                    "block": self._plan.block,
-                    "address": position.owner,
-                    "market": position.market.name,
-                    "scenario": scenario.name,
-                }
-                self.outcomes.add({**place, **outcome_row(one, unit)})
-        if standing.debt:
-            self.summary.units[unit_key(unit)].worst.append(self._worst(held, figures))
-            if len(self.summary.units[unit_key(unit)].worst) > 50 * self._plan.keep:
+                self._rows(held, block.figures(row))
+            if held.standing.debt:
+                self._rank(held, self._worst_of(held, *block.worst(row)))
+
+    def _add(self, held: Held, scenario: str, one: Figures) -> None:
+        """One outcome to the sums."""
+        market = held.position.market
+        sums = self.summary.markets[market.name].book.scenarios.setdefault(scenario, ScenarioSums())
+        add_outcome(sums, held.standing, one, scale_of(market.unit))
+        if one.refused:
+            count(self.summary.notices, one.refused)
+
+    def _rows(self, held: Held, figures: Sequence[Figures]) -> None:
+        """A row of the table for every outcome of a position."""
+        if not self._plan.rows:
+            return
+        market = held.position.market
+        place = {
+            "chain_id": self._plan.chain_id,
+            "block": self._plan.block,
+            "address": held.position.owner,
+            "market": market.name,
+        }
+        for scenario, one in zip(self._plan.scenarios, figures, strict=True):
+            self.outcomes.add({**place, "scenario": scenario.name, **outcome_row(one, market.unit)})
+
+    def _rank(self, held: Held, worst: Worst) -> None:
+        """Among the worst, if there is a debt."""
+        if held.standing.debt:
+            ranked = self.summary.units[unit_key(held.position.market.unit)].worst
+            ranked.append(worst)
+            if len(ranked) > _TRIM_EVERY * self._plan.keep:
                 self.summary.trim()
 
     def _worst(self, held: Held, figures: Sequence[Figures]) -> Worst:
-        position, standing = held
-        scale = scale_of(position.market.unit)
         losses = [(-one.loss, place) for place, one in enumerate(figures)]
         minus_loss, place = min(losses, default=(0, 0))
-        at_risk = standing.liquidatable or any(one.liquidatable for one in figures)
+        return self._worst_of(held, -minus_loss, place, any(one.liquidatable for one in figures))
+
+    def _worst_of(self, held: Held, loss: int, place: int, at_risk: bool) -> Worst:
+        """``loss`` is the largest in any scenario, ``place`` the first that has it; ``at_risk`` liquidatable in any."""
+        position, standing = held
+        scale = scale_of(position.market.unit)
         return Worst(
-            minus_loss * scale,
-            -standing.debt_value * scale if at_risk else 0,
+            -loss * scale,
+            -standing.debt_value * scale if at_risk or standing.liquidatable else 0,
             NEVER_LOW if standing.health_factor is None else standing.health_factor,
             position.owner,
             position.market.name,
-            self._plan.scenarios[place].name if minus_loss else "",
+            self._plan.scenarios[place].name if loss else "",
             standing.debt_value * scale,
             standing.collateral_value * scale,
         )
-
-
-def unit_key(unit: Unit) -> str:
-    """What tells one unit of account from another: its symbol, and the asset that it is."""
-    return f"{unit.symbol} {unit.asset}" if unit.asset else unit.symbol
-
-
-def scale_of(unit: Unit) -> int:
-    """From a market's base units to those of a summary."""
-    scale: int = 10 ** (DIGITS - unit.decimals)
-    return scale
-
-
-def _add_standing(book: Book, standing: Standing, scale: int) -> None:
-    collateral, debt = standing.collateral_value * scale, standing.debt_value * scale
-    book.total.add(collateral, debt)
-    book.bands.setdefault(band_of(standing.health_factor), Sums()).add(collateral, debt)
-    _add_assets(book.assets, standing, scale)
-
-
-def _add_assets(assets: dict[str, AssetSums], standing: Standing, scale: int) -> None:
-    for leg in standing.collateral:
-        if leg.counts:
-            assets.setdefault(leg.token.address, AssetSums(symbol(leg.token))).collateral += leg.value * scale
-    for owed in standing.debt:
-        assets.setdefault(owed.token.address, AssetSums(symbol(owed.token))).debt += owed.value * scale
-
-
-def _add_outcome(sums: ScenarioSums, standing: Standing, one: Figures, scale: int) -> None:
-    sums.positions += 1
-    if one.refused:
-        sums.refused += 1
-        return
-    sums.liquidations += one.liquidations
-    sums.repaid += one.repaid * scale
-    sums.bad_debt += one.bad_debt * scale
-    sums.uncovered += one.uncovered * scale
-    sums.loss += one.loss * scale
-    sums.losing += one.loss > 0
-    sums.fast += not one.exact
-    if one.liquidatable:
-        sums.liquidatable.add(standing.collateral_value * scale, standing.debt_value * scale)
-        _add_assets(sums.assets, standing, scale)
-    for token, value in one.lost:
-        sums.assets.setdefault(token.address, AssetSums(symbol(token))).bad_debt += value * scale
-
-
-def _count(counts: dict[str, int], key: str) -> None:
-    counts[key] = counts.get(key, 0) + 1
 
 
 def _unpriced_text(position: Position) -> str:

@@ -189,7 +189,7 @@ def merged(parts: Iterable[Summary], keep: int = 10) -> Summary:
     """The parts as one; in whatever order and grouping, the same."""
     total = Summary(keep)
     for part in parts:
-        _add(total, part)
+        add(total, part)
         total.trim()
     return total
 
@@ -198,7 +198,7 @@ def book_of(markets: Iterable[MarketSums]) -> Book:
     """The books of markets of one unit, as one."""
     total = Book()
     for market in markets:
-        _add(total, market.book)
+        add(total, market.book)
     return total
 
 
@@ -210,14 +210,14 @@ def unit_markets(summary: Summary, key: str) -> list[tuple[str, MarketSums]]:
 _KEPT: Final = frozenset({"keep"})
 
 
-def _add(total: Any, part: Any) -> None:
+def add(total: Any, part: Any) -> None:
     """Add a part to a total, field by field: numbers add, lists join, mappings by key; names stay."""
     for one in fields(total):
         if one.name in _KEPT:
             continue
         ours, theirs = getattr(total, one.name), getattr(part, one.name)
         if is_dataclass(ours):
-            _add(ours, theirs)
+            add(ours, theirs)
         elif isinstance(ours, dict):
             _add_mapping(ours, theirs)
         elif isinstance(ours, str):
@@ -233,7 +233,7 @@ def _add_mapping(total: dict[str, Any], part: Mapping[str, Any]) -> None:
         else:
             if key not in total:
                 total[key] = type(theirs)()
-            _add(total[key], theirs)
+            add(total[key], theirs)
 
 
 def _plain(value: Any) -> Any:

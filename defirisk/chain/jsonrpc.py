@@ -143,7 +143,9 @@ def failure_of(error: RpcError, ask: Ask, host: str) -> ReadError:
     if kind in (Kind.STATE, Kind.LAGGING):
         return StateUnavailable(said, hint=ARCHIVE_HINT)
     if kind is Kind.RATE:
-        return EndpointRefused(said, hint="lower --rate-limit, or use an endpoint with a higher one")
+        return EndpointRefused(
+            said, hint="try again later, or use an endpoint with a higher limit; several --rpc share the load"
+        )
     return EndpointRefused(said)
 
 

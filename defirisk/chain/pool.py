@@ -54,7 +54,8 @@ class Pool:
         self._rested_at: dict[Endpoint, float] = {}
         self._failures: dict[Endpoint, int] = {}
         self._warnings = warnings
-        self._joining = asyncio.Lock()
+        self._replacing = asyncio.Lock()
+        self._joining: dict[Endpoint, asyncio.Task[bool]] = {}
         self._pinned: tuple[int, Block] | None = None
 
     @property
@@ -131,18 +132,28 @@ class Pool:
             ReadError: ``failure``, where there is no other; it stays in use then, for whoever tries again.
 
         """
-        async with self._joining:
-            if failed not in self._using:
-                return
+        if self._using != [failed]:
+            self._drop(failed, failure)
+            return
+        async with self._replacing:
             if self._using == [failed] and not await self._join_next():
                 raise failure
+            self._drop(failed, failure)
+
+    def _drop(self, failed: Endpoint, failure: DefiriskError) -> None:
+        if failed in self._using:
             self._using.remove(failed)
             self._leave_out(failed, failure)
 
     async def widen(self) -> None:
         """Let every endpoint join that can: the idle ones, and those left out that have rested."""
-        async with self._joining:
-            await asyncio.gather(*(self._join(endpoint) for endpoint in self._candidates()))
+        await asyncio.gather(*(self._join(endpoint) for endpoint in self._candidates()))
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        for task in self._joining.values():
+            task.cancel()
+        await asyncio.gather(*self._joining.values(), return_exceptions=True)
 
     @property
     def can_widen(self) -> bool:
@@ -160,7 +171,13 @@ class Pool:
         return False
 
     async def _join(self, endpoint: Endpoint) -> bool:
-        """Take an endpoint into use if it has the same chain and the very same block."""
+        """Take an endpoint into use if it has the same chain and the very same block; asked once for all who wait."""
+        if endpoint not in self._joining:
+            task = self._joining[endpoint] = asyncio.ensure_future(self._try(endpoint))
+            task.add_done_callback(lambda _: self._joining.pop(endpoint))
+        return await asyncio.shield(self._joining[endpoint])
+
+    async def _try(self, endpoint: Endpoint) -> bool:
         try:
             await self._confirm(endpoint)
         except UNUSABLE as failure:

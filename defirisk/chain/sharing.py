@@ -117,6 +117,7 @@ class Crew:
         if self._widening is not None:
             self._widening.cancel()
             await asyncio.gather(self._widening, return_exceptions=True)
+        await self.pool.close()
 
 
 class Job:

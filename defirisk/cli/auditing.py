@@ -12,7 +12,7 @@ from defirisk.auditing.ask import Ask
 from defirisk.auditing.result import AuditResult
 from defirisk.cli.flow import Asked, plain_terms_of, where_of
 from defirisk.cli.output import check_writable, print_out, say, written_out
-from defirisk.cli.progress import progress
+from defirisk.cli.progress import Bar, progress
 
 LISTED = 20
 """How many failed wallets are named on stderr."""
@@ -27,7 +27,13 @@ def audit_and_deliver(source: str, asked: Asked, *, format_: str, quiet: bool) -
         if path is not None:
             check_writable(path)
     with progress(quiet=quiet, rate=True) as hook:
-        work = run(ask, progress=hook, say=say, deliver=lambda result: _print(result, format_))
+
+        def deliver(result: AuditResult) -> None:
+            if isinstance(hook, Bar):
+                hook.close()  # what is printed now shall not stand beside it
+            _print(result, format_)
+
+        work = run(ask, progress=hook, say=say, deliver=deliver)
         try:
             result = asyncio.run(_stopped_by_term(work))
         except asyncio.CancelledError:
@@ -59,7 +65,7 @@ async def _stopped_by_term(work: Coroutine[Any, Any, AuditResult]) -> AuditResul
 
 
 def _print(result: AuditResult, format_: str) -> None:
-    """The summary on stdout; before it, erase whatever the bar left on the screen."""
+    """The summary on stdout."""
     if format_ == "json":
         from defirisk.report.json import dumps  # noqa: PLC0415 - only the format asked for
 

@@ -63,14 +63,17 @@ class Bar:
 
 def _rate_columns() -> list[ProgressColumn]:
     """How many are done, how many a second, how long it will take."""
-    from rich.progress import ProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - only when it is shown
+    from rich.progress import ProgressColumn, TimeRemainingColumn  # noqa: PLC0415 - only when it is shown
     from rich.text import Text  # noqa: PLC0415 - as above
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+            if not task.completed:
+                return Text("")
+            of = f" of {task.total:,.0f}" if task.total else ""
+            return Text(f"{task.completed:,.0f}{of}" + (f", {task.speed:,.0f}/s" if task.speed else ""))
 
-    return [TextColumn("{task.completed:,.0f}", markup=False), Rate(), TimeRemainingColumn(elapsed_when_finished=True)]
+    return [Rate(), TimeRemainingColumn()]
 
 
 @contextmanager

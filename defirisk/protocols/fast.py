@@ -63,7 +63,7 @@ class FastRules:
     ``name`` names the compiled code: rules of one name share it. ``columns`` turns a position into numbers, or answers
     ``None`` where the float rules do not cover it. ``screen``, ``judge``, ``step`` and ``settle`` are plain functions
     in the part of Python that numba compiles, ``helpers`` what they call, callees first; their signatures and duties
-    stand in :mod:`defirisk.risk.population.loop`. ``whole_account`` as in
+    stand in :mod:`defirisk.risk.population.loop`. They read ``terms`` terms. ``whole_account`` as in
     :class:`~defirisk.protocols.interface.Rules`.
     """
 
@@ -75,3 +75,4 @@ class FastRules:
     settle: Callable[..., Any]
     helpers: tuple[Callable[..., Any], ...] = ()
     whole_account: bool = False
+    terms: int = 0

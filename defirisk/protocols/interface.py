@@ -95,6 +95,31 @@ class Slack:
     unit_rounding: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What roundings may add up to on one side, base units: by leg of ``Standing.collateral`` and of ``.debt``, and in
+    the unit of account.
+    """
+
+    supply: tuple[int, ...]
+    debt: tuple[int, ...]
+    unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How far liquidating on from a state, in whatever order, may move sum(collateral value * recovery) - debt value.
+
+    ``lost`` bounds what all calls together may cost the lenders, and what valuing what is left may; ``gained`` what
+    they may win, and what the health decision may concede: if every counted threshold is at most its recovery, a state
+    whose surplus is below -``gained`` never becomes healthy. Both hold at the state's own prices, and are upper bounds
+    over each whole range where those are intervals.
+    """
+
+    lost: Drift
+    gained: Drift
+
+
 # --- what if (optional) -------------------------------------------------------------------------------------------
 
 
@@ -234,6 +259,10 @@ class Rules(Protocol[S]):
 
     def health_slack(self, state: S, standing: Standing) -> Slack:
         """Bounds of the rounding in the health decision, valid at every price."""
+        ...
+
+    def tail(self, state: S, standing: Standing) -> Tail | None:
+        """What is left to roundings from here on; ``None`` where nothing is promised."""
         ...
 
     def borne_by(self, state: S, losses: Sequence[Amount]) -> tuple[Borne, ...]:

@@ -11,6 +11,7 @@ from defirisk.errors import BadMove, ChangeRefused
 from defirisk.model import Failure, Position, PositionStatus
 from defirisk.model import Warning as Notice
 from defirisk.report.figures import age as shown
+from defirisk.report.shared_cover import shared_cover
 
 if TYPE_CHECKING:
     from defirisk.policy.findings import PolicyResult
@@ -104,8 +105,8 @@ class Check:
                 yield from position_warnings(analysis.position)
 
     def all_warnings(self) -> tuple[Notice, ...]:
-        """The chain's warnings and, first, what the block's age says."""
-        return (*_of_age(self.block_age), *self.warnings)
+        """The chain's warnings and, first, what the block's age says; last, which cover was promised more than once."""
+        return (*_of_age(self.block_age), *self.warnings, *shared_cover(self.accounts))
 
 
 @dataclass(frozen=True, slots=True)

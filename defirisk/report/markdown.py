@@ -11,7 +11,7 @@ from defirisk.report.figures import age, health, moment, money, number, ratio
 from defirisk.report.legs import family_of, legs_of, names_of, price_text, unpriced_message
 from defirisk.report.sanitize import markdown as escaped
 from defirisk.report.table.comparison import BEFORE_AND_AFTER, WAYS, before_and_after, sentence, way_cells, way_notes
-from defirisk.report.table.position import beside
+from defirisk.report.table.position import beside_of
 from defirisk.report.table.scenarios import ENDINGS, lost_or_gained, repaid
 from defirisk.report.table.thresholds import at, move_name
 
@@ -79,7 +79,7 @@ def _position(analysis: PositionAnalysis) -> Iterator[str]:
     for warning in position_warnings(position):
         yield f"\n**Warning:** {escaped(warning.text)}"
     if position.status is PositionStatus.OK and standing:
-        yield f"\nHealth factor **{health(standing.health_factor)}**. {beside(position)}"
+        yield f"\nHealth factor **{health(standing.health_factor)}**. {beside_of(analysis)}"
     yield from _what_if(analysis)
     yield from _legs(analysis)
     yield from _thresholds(analysis)

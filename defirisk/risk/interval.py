@@ -22,7 +22,7 @@ from typing import Final, Union
 Number = Union[int, "Interval"]
 
 
-MOST_WAYS: Final = 24
+MOST_WAYS: Final = 12
 MOST_TURNS: Final = 8
 """Deeper than this a shorter stretch is cheaper than more ways."""
 

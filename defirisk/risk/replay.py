@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import groupby
+from typing import Any, Final, TypeVar
 
 from defirisk.errors import DefiriskError, UnknownLiquidator
 from defirisk.fixedpoint import WAD, mul_div_down, mul_div_up, wad_mul_down, zero_floor_sub
@@ -108,7 +109,8 @@ class Course:
     written_off: tuple[Amount, ...] = ()
 
 
-Order = Callable[[Standing], list[Pair]]
+Order = Callable[[Standing], Iterator[Pair]]
+Leg = TypeVar("Leg", Collateral, Debt)
 
 
 def replay(
@@ -138,7 +140,7 @@ def replay(
 
         course, ended, search = worst_course(rules, start, market)
     else:
-        course, ended = _follow(rules, start, _order_named(liquidator), market)
+        course, ended = _follow(rules, start, order_named(liquidator), market)
         search = None
     return Replay(
         before=start.standing,
@@ -188,7 +190,7 @@ def settled(rules: Rules[Any], course: Course) -> Ended | None:
     return None
 
 
-def pairs_of(rules: Rules[Any], standing: Standing, order: Order) -> list[Pair]:
+def pairs_of(rules: Rules[Any], standing: Standing, order: Order) -> Iterable[Pair]:
     """The pairs that a liquidator tries, first choice first."""
     if rules.whole_account:
         return [Pair(None, standing.debt[0].slot)]
@@ -223,14 +225,16 @@ def advance(rules: Rules[Any], course: Course, step: Step, pair: Pair) -> Course
     )
 
 
-def by_largest(standing: Standing) -> list[Pair]:
+def by_largest(standing: Standing) -> Iterator[Pair]:
     """``largest``: the collateral of the largest value first, against the debt of the largest value."""
-    return _paired(sorted(_counted(standing), key=lambda leg: (-leg.value, leg.slot)), standing)
+    return _paired(_ranked(_counted(standing)), standing)
 
 
-def by_best_bonus(standing: Standing) -> list[Pair]:
+def by_best_bonus(standing: Standing) -> Iterator[Pair]:
     """``best-bonus``: the collateral with the largest bonus net of the protocol's fee first, then the largest value."""
-    return _paired(sorted(_counted(standing), key=lambda leg: (-net_bonus(leg), -leg.value, leg.slot)), standing)
+    by_bonus = sorted(_counted(standing), key=lambda leg: -net_bonus(leg))
+    groups = (list(group) for _, group in groupby(by_bonus, key=net_bonus))
+    return _paired((leg for group in groups for leg in _ranked(group)), standing)
 
 
 def net_bonus(leg: Collateral) -> int:
@@ -243,15 +247,35 @@ def _counted(standing: Standing) -> list[Collateral]:
     return [leg for leg in standing.collateral if leg.counts]
 
 
-def _paired(collateral: list[Collateral], standing: Standing) -> list[Pair]:
-    debts: list[Debt] = sorted(standing.debt, key=lambda leg: (-leg.value, leg.slot))
-    return [Pair(leg.slot, debt.slot) for leg in collateral for debt in debts]
+def _paired(collateral: Iterable[Collateral], standing: Standing) -> Iterator[Pair]:
+    for leg in collateral:
+        for debt in _ranked(standing.debt):
+            yield Pair(leg.slot, debt.slot)
+
+
+def _ranked(legs: Iterable[Leg]) -> Iterator[Leg]:
+    """The largest first, ties in the order of slots; one by one, because few are ever asked for, and on a range of
+    prices each comparison may be one that cannot be decided.
+    """
+    left = sorted(legs, key=lambda leg: leg.slot)
+    while left:
+        best = left[0]
+        for leg in left[1:]:
+            if leg.value > best.value:
+                best = leg
+        yield best
+        left.remove(best)
 
 
 _ORDERS: Final[dict[str, Order]] = {"largest": by_largest, "best-bonus": by_best_bonus}
 
 
-def _order_named(name: str) -> Order:
+def order_named(name: str) -> Order:
+    """A liquidator's order by its name.
+
+    Raises:
+        UnknownLiquidator: no such order.
+    """
     try:
         return _ORDERS[name]
     except KeyError:

@@ -14,42 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, NamedTuple
 
-from defirisk.fixedpoint import WAD, div_down, div_up, mul_div_up
+from defirisk.fixedpoint import WAD, div_down, div_up
 from defirisk.model import Direction, Position, Standing, Threshold
 from defirisk.protocols.interface import Rules
-from defirisk.risk.interval import Interval, Undecided, unanimous
+from defirisk.risk.losing import Losing
 from defirisk.risk.paths import Axis, Road, road
-from defirisk.risk.replay import replay
+from defirisk.risk.stretches import Found, Prices, first_of
 
 ROUNDING_UNITS: Final = 512
 """How many base units of each token, and of the unit of account, a whole replay's roundings may cost the lenders.
 
 A liquidation call rounds a handful of divisions, each by at most one base unit; replays take a few dozen calls."""
-MOST_STRETCHES: Final = 1_000
-MOST_STEPS: Final = 5_000
-"""How many liquidation calls a search for bad debt may replay, about: where a close factor halves a debt thirty times
-over, which grain goes first decides little and costs much."""
-GALLOP: Final = 8
-GROWTH: Final = 2
-"""How much longer the stretch after a proved one may be: where two courses of action meet, only short ones are decided,
-and trying the whole rest again after each would use up the stretches.
-"""
-FAR: Final = 8
-PATIENCE: Final = 3
-"""How many stretches near the target are decided before a longer one is tried: to try in vain costs the most."""
-
-Prices = tuple[int, ...] | tuple[int | Interval, ...]
-"""Prices by slot; an :class:`Interval` stands in for the ``int`` that it is a range of."""
-
-
-class _Found(NamedTuple):
-    """A distance, or ``None`` for nowhere; ``proved`` unless the search gave up before it could tell for certain."""
-
-    distance: int | None
-    proved: bool = True
+MOST_LOOKS: Final = 8
+"""How often a guess at where bad debt begins is bettered before the search itself goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +99,7 @@ class _Search:
         self._state = position.state
         self._prices = position.prices
         self._today = today
-        self._liquidator = liquidator
-        self._steps = 0
-        self._usual = 1
+        self._losing = Losing(position.rules, liquidator)
         slack = self._rules.health_slack(self._state, today)
         weigh = _Weights(self._state.scales)
         self._common = weigh.common
@@ -175,14 +152,14 @@ class _Search:
     def _unsafe(self, way: Road) -> tuple[int, int] | None:
         return _line(self._safety, self._safety_loss * self._common, way).doubtful(way.end)
 
-    def _liquidated_at(self, way: Road) -> _Found:
+    def _liquidated_at(self, way: Road) -> Found:
         unsafe = self._unsafe(way)
         if unsafe is None:
-            return _Found(None)
-        return _first(way, unsafe, _line(self._health, 0, way).root(way.end), self._liquidatable)
+            return Found(None)
+        return first_of(way, unsafe, _line(self._health, 0, way).root(way.end), self._liquidatable)
 
-    def _nearest(self, way: Road) -> tuple[_Found, _Found]:
-        nowhere = _Found(None)
+    def _nearest(self, way: Road) -> tuple[Found, Found]:
+        nowhere = Found(None)
         unsafe = self._unsafe(way)
         if not self._today.debt or unsafe is None:
             return nowhere, nowhere
@@ -191,128 +168,37 @@ class _Search:
         if liquidation.distance is None or uncovered is None:
             return liquidation, nowhere._replace(proved=liquidation.proved)
         doubtful = max(liquidation.distance, uncovered[0]), min(unsafe[1], uncovered[1])
-        guess = _line(self._surplus, 0, way).root(way.end)
-        self._steps = 0
-        return liquidation, _first(way, doubtful, guess, self._loses, self._tired)
+        guess = self._guess(way, doubtful)
+        return liquidation, first_of(way, doubtful, guess, self._loses, self._losing)
 
     def _uncovered(self, way: Road) -> tuple[int, int] | None:
         if self._cover is None:
             return 0, way.end
         return _line(self._cover, self._cover_loss * self._common, way).doubtful(way.end)
 
-    def _tired(self) -> bool:
-        """Whether a search has replayed enough: a rule set that halves a debt time and again takes long to prove."""
-        return self._steps > MOST_STEPS
+    def _guess(self, way: Road, stretch: tuple[int, int]) -> int:
+        """Where the surplus is eaten up: roundings eat next to the same at neighbouring prices, so a few looks do."""
+        line = _line(self._surplus, 0, way, exact=True)
+        guess = min(max(line.root(way.end), stretch[0]), stretch[1])
+        for _ in range(MOST_LOOKS):
+            eaten = self._losing.eaten(self._rules.reprice(self._state, way.prices(guess)))
+            at, per = line.at - eaten * way.denominator[0], line.per - eaten * way.denominator[1]
+            closer = min(max(_Line(at, per).root(way.end), stretch[0]), stretch[1])
+            if closer == guess:
+                break
+            guess = closer
+        self._losing.steps = 0
+        return guess
 
     def _liquidatable(self, prices: Prices) -> bool:
         return self._rules.standing(self._rules.reprice(self._state, prices)).liquidatable  # type: ignore[arg-type]
 
     def _loses(self, prices: Prices) -> bool:
-        self._steps += self._usual
-        done = replay(self._rules, self._rules.reprice(self._state, prices), liquidator=self._liquidator)  # type: ignore[arg-type]
-        self._usual = len(done.liquidations) + 1
-        return done.loses()
+        return self._losing.loses(self._rules.reprice(self._state, prices))  # type: ignore[arg-type]
 
 
-def _at(found: _Found, figure: Callable[[int], int | None]) -> int | None:
+def _at(found: Found, figure: Callable[[int], int | None]) -> int | None:
     return None if found.distance is None else figure(found.distance)
-
-
-def _first(
-    way: Road,
-    stretch: tuple[int, int],
-    guess: int,
-    holds: Callable[[Prices], bool],
-    tired: Callable[[], bool] = lambda: False,
-) -> _Found:
-    """The nearest distance in a stretch at which something holds, everything nearer proved not to.
-
-    Where it probably is steers the search only: stretches grow shorter as they come near it, down to those in which
-    no price changes.
-    """
-    near, last = stretch
-    target = _probable(way, stretch, guess, holds)
-    pace = _Pace(target - near)
-    for _ in range(MOST_STRETCHES):
-        if near > last:
-            return _Found(None)
-        if tired():
-            break
-        changes = way.same_until(near)
-        same = min(last, changes[0])
-        far = max(same, min(last, near + pace.length - 1))
-        try:
-            found = holds(way.prices(near)) if far == same else _throughout(holds, way.price_ranges(near, far))
-        except Undecided:
-            pace.length = _shorter(near, far, changes)
-            continue
-        if found:
-            return _Found(near)
-        pace.proved(far - near + 1, target - far - 1)
-        near = far + 1
-    return _Found(target if target <= last else None, proved=False)
-
-
-def _throughout(holds: Callable[[Prices], bool], prices: Prices) -> bool:
-    """Whether something holds at no price of a stretch; that it holds at all of them would not say where it begins."""
-    return unanimous(partial(holds, prices), expected=False)
-
-
-class _Pace:
-    """How long the next stretch is.
-
-    Far from the target twice the last one that was decided. Near it the same part of what is left of the way, since
-    what can be decided shrinks with the distance; now and then a larger part.
-    """
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self._streak = 0
-
-    def proved(self, length: int, rest: int) -> None:
-        """Go on after a stretch that was decided, ``rest`` before the target."""
-        if rest < 0:  # the target was not it
-            self.length = length * 2
-            return
-        self._streak += 1
-        if length < div_down(rest, FAR) or self._streak % PATIENCE == 0:
-            length *= GROWTH
-        self.length = mul_div_up(rest, length, length + rest)
-
-
-def _shorter(near: int, far: int, changes: tuple[int, ...]) -> int:
-    """The next length to try: up to where a price steps if that is near the middle: steps often decide."""
-    middle = div_down(far - near + 1, 2)
-    steps = [end - near + 1 for end in changes if middle <= 4 * (end - near + 1) and end < far]
-    return max(steps, default=middle)
-
-
-def _probable(way: Road, stretch: tuple[int, int], guess: int, holds: Callable[[Prices], bool]) -> int:
-    """Where something begins to hold if it does so once and for all; past the end where it does not hold there.
-
-    Gallops from a guess in both directions, then bisects what lies between; where no price changes it looks once.
-    """
-    near, last = stretch
-    low, high = near - 1, last + 1
-    there: tuple[int, ...] | None = None
-    at = min(max(guess, near), last)
-    step = way.same_until(at)[0] - at + 1
-    while low < at < high:
-        prices = way.prices(at)
-        if holds(prices):
-            high, there, at = at, prices, at - step
-        else:
-            low = way.same_until(at)[0]
-            at = low + step
-        step *= GALLOP
-    while high - low > 1:
-        at = div_down(low + high, 2)
-        prices = way.prices(at)
-        if prices == there or holds(prices):
-            high, there = at, prices
-        else:
-            low = way.same_until(at)[0]
-    return high
 
 
 class _Weights:
@@ -343,15 +229,16 @@ class _Weights:
         return weights
 
 
-def _line(weights: list[int], loss: int, way: Road) -> _Line:
+def _line(weights: list[int], loss: int, way: Road, *, exact: bool = False) -> _Line:
     """The margin sum(weight * price) - wad * loss along a road, from below, times what makes it integers.
 
-    A price is up to one unit below its exact quotient, which costs a positive weight that much.
+    A price is up to one unit below its exact quotient, which costs a positive weight that much, unless one asks for
+    the ``exact`` quotients.
     """
     at = per = 0
     constant = loss * WAD
     for weight, (price, step) in zip(weights, way.numerator, strict=True):
         at += weight * price
         per += weight * step
-        constant += max(0, weight) if step or way.denominator[1] else 0
+        constant += max(0, weight) if not exact and (step or way.denominator[1]) else 0
     return _Line(at - constant * way.denominator[0], per - constant * way.denominator[1])

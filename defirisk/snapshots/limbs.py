@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 LIMBS: Final = 5
-_BASE: Final = 2.0**32
 
 
 def limbs(data: Any) -> NDArray[np.uint32]:
@@ -28,13 +27,3 @@ def sum_by(places: NDArray[Any], values: NDArray[np.uint32], size: int) -> list[
     """Sums of integers by the place that each belongs to."""
     by_limb = [np.bincount(places, values[:, limb], size) for limb in range(LIMBS)]
     return [whole(one) for one in np.stack(by_limb, axis=1)]
-
-
-def exact_sum(values: NDArray[np.float64]) -> int:
-    """The sum of floats that are whole numbers and not negative, of any size."""
-    total, left, place = 0, values, 0
-    while len(left) and left.any():
-        above = np.floor(left / _BASE)
-        total += int((left - above * _BASE).sum()) << 32 * place
-        left, place = above, place + 1
-    return total

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from defirisk.auditing.fast import refused_figures
-from defirisk.auditing.partition import NEVER_LOW, Plan, scale_of, unit_key
+from defirisk.auditing.adding import add_bad_debt, scale_of, unit_key
+from defirisk.auditing.fast import exact_sum, refused_figures
+from defirisk.auditing.partition import NEVER_LOW, Plan
 from defirisk.auditing.summary import AssetSums, ScenarioSums, Summary, Worst
-from defirisk.report.sanitize import symbol
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.population import PopulationOutcomes, replay_population
 from defirisk.snapshots.layout import DEBT
-from defirisk.snapshots.limbs import exact_sum, sum_by, whole
+from defirisk.snapshots.limbs import sum_by, whole
 
 if TYPE_CHECKING:
     from defirisk.snapshots.part import PartColumns
@@ -116,8 +116,7 @@ class _Sums:
         """Bad debt by the asset that is owed, as the engine tells it."""
         for asset, lost in zip(self._found.assets, self._found.bad_debt_by_asset[column].tolist(), strict=True):
             if lost and asset.market.name == market:
-                one = sums.assets.setdefault(asset.token.address, AssetSums(symbol(asset.token)))
-                one.bad_debt += round(lost) * scale
+                add_bad_debt(sums.assets, asset.token, round(lost) * scale)
 
     # --- the worst --------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,9 @@ class Applied:
 def apply(bound: Bound, position: Position) -> Applied:
     """Change a position. What a contract would refuse is said in a warning of the position, and no act is made then.
 
+    The contract's own view is of the position as it stands, and goes; unless ours differs from it: nothing that is
+    reckoned from such a position can be relied on either.
+
     Raises:
         BadParameter: a parameter that its protocol does not have, or a value that it cannot keep.
     """
@@ -39,7 +42,10 @@ def apply(bound: Bound, position: Position) -> Applied:
             changed = _act(changed, act)
     except _NotDone as problem:
         return _without_acts(bound, position, problem)
-    return changed
+    if position.contract == position.reproduced:
+        return changed
+    doubtful = replace(changed.position, contract=position.contract, reproduced=position.reproduced)
+    return replace(changed, position=doubtful)
 
 
 class _NotDone(Exception):
@@ -49,7 +55,7 @@ class _NotDone(Exception):
 def _without_acts(bound: Bound, position: Position, problem: _NotDone) -> Applied:
     calm = apply(replace(bound, acts=()), position)
     notice = Notice(ChangeRefused.code, str(problem))
-    return replace(calm, position=_warned(calm.position, (notice,)))
+    return replace(calm, position=warned(calm.position, (notice,)))
 
 
 def _set(applied: Applied, setting: Setting) -> Applied:
@@ -68,7 +74,7 @@ def _set(applied: Applied, setting: Setting) -> Applied:
         now=done.now,
         felt=done.position.state != position.state,
     )
-    return Applied(_warned(done.position, done.warnings), (*applied.changes, change))
+    return Applied(warned(done.position, done.warnings), (*applied.changes, change))
 
 
 def _act(applied: Applied, act: Act) -> Applied:
@@ -82,7 +88,7 @@ def _act(applied: Applied, act: Act) -> Applied:
     except Refused as refused:
         raise _NotDone(f"what if {said}: the contract refuses it, {refused.reason}; no act was made") from refused
     change = Change(act.kind.value, act_text(act, done.amount), act.asset.token, done.amount)
-    return Applied(_warned(done.position, done.warnings), (*applied.changes, change))
+    return Applied(warned(done.position, done.warnings), (*applied.changes, change))
 
 
 def act_text(act: Act, amount: int | None) -> str:
@@ -105,6 +111,7 @@ def _setting_text(setting: Setting, was: str | None, now: str) -> str:
     return f"{whose}{setting.name.replace('_', ' ')} {now}{before}"
 
 
-def _warned(position: Position, notices: tuple[Notice, ...]) -> Position:
-    fresh = tuple(notice for notice in notices if notice not in position.warnings)
+def warned(position: Position, notices: tuple[Notice, ...]) -> Position:
+    """The position with these warnings too, each once."""
+    fresh = tuple(dict.fromkeys(notice for notice in notices if notice not in position.warnings))
     return replace(position, warnings=(*position.warnings, *fresh)) if fresh else position

@@ -13,6 +13,7 @@ from typing import Final
 
 from defirisk.fixedpoint import WAD, decimal_string, div_down
 from defirisk.model import Position, Standing, Token
+from defirisk.model import Warning as Notice
 from defirisk.protocols.interface import Act, Acted, ActKind, Changes, Named, Refused, changes_of
 from defirisk.risk.interval import Undecided, unanimous
 from defirisk.whatif.outcome import Aim, Way
@@ -89,6 +90,7 @@ class _Search:
     named: Named
     trials: int = 0
     refusal: str | None = None
+    notices: tuple[Notice, ...] = ()
     tried: dict[int, Position | None] = field(default_factory=dict)
 
     def way(self) -> Way:
@@ -103,7 +105,7 @@ class _Search:
         at = self.tried[least]
         health = None if at is None else self.goal.standing(at, at.state).health_factor
         proved = self.trials < _MOST_TRIALS
-        return Way(self.goal.aim, self.kind.value, self.named.token, least, health, None, proved)
+        return Way(self.goal.aim, self.kind.value, self.named.token, least, health, None, proved, self.notices)
 
     # An amount that does it
 
@@ -199,10 +201,12 @@ class _Search:
     def _act(self, amount: int | None) -> Acted | None:
         self.trials += 1
         try:
-            return self.known.act(self.position, Act(self.kind, self.named, amount))
+            acted = self.known.act(self.position, Act(self.kind, self.named, amount))
         except Refused as refused:
             self.refusal = refused.reason
             return None
+        self.notices = acted.warnings
+        return acted
 
     def _shown(self, amount: int) -> str:
         return f"{decimal_string(amount, self.named.token.decimals)} {self.named.token.symbol}"

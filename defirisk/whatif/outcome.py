@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from defirisk.model import Token
+from defirisk.model import Warning as Notice
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
@@ -48,7 +49,8 @@ class Way:
     ``amount`` is ``None`` where no amount does it, and then ``reason`` says why; 0 where the aim is reached already
     (``act`` is ``None`` then). ``health`` is the health factor that it leaves, at the aim's prices, ``None`` without
     debt. One base unit less does not reach the aim. ``proved``: neither does any smaller amount, by interval
-    arithmetic on the rules themselves; where that gave up it is by bisection alone.
+    arithmetic on the rules themselves; where that gave up it is by bisection alone. ``notices`` say what the act could
+    not look at, or does besides.
     """
 
     aim: Aim
@@ -58,6 +60,7 @@ class Way:
     health: int | None = None
     reason: str | None = None
     proved: bool = True
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

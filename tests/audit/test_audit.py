@@ -3,21 +3,30 @@
 import csv
 import gzip
 import json
+import os
+import pty
 import random
+import re
+import select
+import subprocess
+import sys
 from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import defirisk
+from defirisk.auditing.adding import add_outcome, scale_of
 from defirisk.auditing.columns import OUTCOMES, POSITIONS
+from defirisk.auditing.fast import Block, exact_sum
 from defirisk.auditing.partition import AskedMarket, Plan, judge_partition
-from defirisk.auditing.summary import BANDS, Summary, band_of, merged
+from defirisk.auditing.summary import BANDS, ScenarioSums, Summary, band_of, merged
 from defirisk.fixedpoint import WAD
 from defirisk.model import AccountReading
 from defirisk.report import audit as report
@@ -25,7 +34,7 @@ from defirisk.risk.binding import known_assets, validate
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.scenario_files import parse_drops
 
-from .conftest import DEMO, LIQUIDATABLE, RECORDING, STRANGER, WALLETS, lasting
+from .conftest import DEMO, LIQUIDATABLE, RECORDING, STRANGER, WALLETS, lasting, live
 
 NEAREST = "nearest_liquidation_"
 DEMO_WALLETS = defirisk.load_fixture(DEMO).fixture.wallets
@@ -376,6 +385,27 @@ def test_the_fast_engine_agrees_and_says_where_it_is_exact(partition):
         assert (row["repaid_value_raw"] is None) is (row["engine"] == "fast")
 
 
+def test_sums_on_arrays_are_those_of_the_pairs_one_by_one(partition):
+    readings, plan = partition[0], partition[1]("fast")
+    held = [(p, p.rules.standing(p.state)) for one in readings for p in one.positions]
+    held = [one for one in held if one[1].at_stake]
+    block = Block(held, plan, FamilyBook.load({}))
+    right = {scenario.name: ScenarioSums() for scenario in plan.scenarios}
+    for row, (position, standing) in enumerate(held):
+        for scenario, one in zip(plan.scenarios, block.figures(row), strict=True):
+            add_outcome(right[scenario.name], standing, one, scale_of(position.market.unit))
+    (market,) = judge_partition(readings, plan).summary.markets.values()
+    assert market.book.scenarios == right
+    assert sum(one.fast for one in right.values()) > len(held), "nothing was left to floats"
+
+
+def test_whole_floats_are_added_exactly_in_any_order():
+    dice = random.Random(3)
+    values = [float(dice.getrandbits(dice.choice([1, 20, 53, 90]))) for _ in range(500)] + [0.0]
+    assert exact_sum(np.array(values)) == sum(map(int, values)) == exact_sum(np.array(values[::-1]))
+    assert exact_sum(np.array([])) == 0
+
+
 def test_bands_begin_at_their_lower_edge():
     at = {
         0: BANDS[0],
@@ -389,10 +419,25 @@ def test_bands_begin_at_their_lower_edge():
     assert band_of(None) == "no debt"
 
 
-def test_help_stays_light(tmp_path):
-    import subprocess
-    import sys
+def test_the_bar_tells_how_fast_and_is_gone_before_the_summary(wallets, endpoint):
+    endpoint.latency = 0.1
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(live(endpoint, wallets, "--chunk", "3", "--drop", "20"), stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    sent = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            sent += os.read(ours, 65536)
+        except OSError:
+            break
+    os.close(ours)
+    assert process.wait(30) == 0
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", sent.decode())
+    assert re.search(r" of 69, [0-9]+/s", shown)
+    assert re.search(r"\x1b\[2K(\x1b\[[0-9;]*m)*chain 31337, block 712", sent.decode()), "it stands beside the bar"
 
+
+def test_help_stays_light(tmp_path):
     program = "import sys; from defirisk.cli.app import app\ntry: app(['audit', '--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert not {"pyarrow", "numpy", "asyncio", "rich"} & set(done.stderr.split())

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from defirisk.chain import pool
 from defirisk.chain.client import open_chain
 from defirisk.chain.usage import Usage
 from defirisk.model import AccountReading
@@ -222,6 +223,18 @@ def test_one_of_two_stalls_for_ever_and_the_other_does_its_work(
     assert found.usage[0].requests > found.usage[1].requests
 
 
+def test_one_that_was_left_out_comes_back_after_a_rest(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_REST", 0.1)
+    proxies[1].fault = for_seconds(0.8, Answer(500, b"restarting"), after=3)
+    found = read(people, [proxy.url for proxy in proxies], batch_size=50, chunk=100)
+    assert same(found, healthy)
+    assert found.codes == ["endpoint-failed"], "said once"
+    assert found.usage[1].left_out is None
+    assert proxies[1].posts > 20
+
+
 # --- side by side ---
 
 
@@ -235,6 +248,25 @@ def test_two_endpoints_share_the_work(people: Crowd, healthy: Accounts, proxies:
     assert min(first.posts, second.posts) > 20
     assert first.retries == second.retries == first.complaints == second.complaints == 0
     assert first.seconds > 0
+
+
+@pytest.mark.parametrize("concurrency", [1, 32])
+def test_chunks_may_be_read_at_the_same_time(
+    people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], concurrency: int
+) -> None:
+    proxies[0].fault = after(6, Drop())
+    urls, here = [proxy.url for proxy in proxies], registry.deployment_at("aave-v3", people.world.entry, 31337)
+    parts = [people.wallets[start : start + 100] for start in range(0, 600, 100)]
+
+    async def run() -> list[AccountReading]:
+        async with open_chain(urls, **QUICK, batch_size=100, concurrency=concurrency) as chain:
+            reader = WaveReader(chain, [here])
+            snapshots = await asyncio.wait_for(asyncio.gather(*(reader.read(part) for part in parts)), 60)
+            return [account for one in snapshots for account in one.accounts]
+
+    found = asyncio.run(run())
+    assert [one.address for one in found] == people.wallets[:600]
+    assert all(one == healthy[one.address] for one in found)
 
 
 def test_little_work_is_not_shared(people: Crowd, healthy: Accounts, proxies: list[FaultyProxy]) -> None:

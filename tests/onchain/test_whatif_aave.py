@@ -48,7 +48,7 @@ def positions(market: World) -> Mapping[str, Position]:
 def test_acts_one_by_one(market: World, positions: Mapping[str, Position]) -> None:
     """On every wallet: what it holds withdrawn, what it owes repaid, in whole and by a unit more or less."""
     done = Done()
-    for wallet, position in list(positions.items())[::2]:
+    for wallet, position in list(positions.items())[::3]:
         rng = random.Random(f"{wallet} one")
         for holding in position.state.holdings:
             symbol, rules = holding.reserve.token.symbol, position.rules
@@ -58,7 +58,7 @@ def test_acts_one_by_one(market: World, positions: Mapping[str, Position]) -> No
                 if most:
                     compare(market, position, [(kind, symbol, rng.choice(list(steps(most, unit))))], done)
             compare(market, position, [(rng.choice((ActKind.WITHDRAW, ActKind.REPAY)), symbol, None)], done)
-    assert sum(done.accepted.values()) > 40, done
+    assert sum(done.accepted.values()) > 24, done
     assert len(done.refused) > 3, done
 
 
@@ -88,9 +88,9 @@ def test_acts_in_a_row(market: World, positions: Mapping[str, Position]) -> None
     """Deposits of what was not held, borrowing to the last unit of the room and beyond, flags set and cleared."""
     done = Done()
     for wallet, position in positions.items():
-        for number in range(3):
+        for number in range(2):
             compare(market, position, list(drawn(position, random.Random(f"{wallet} {number}"))), done)
-    assert min(done.accepted[kind.value] for kind in ActKind) >= 12, done
+    assert min(done.accepted[kind.value] for kind in ActKind) >= 6, done
     assert len(done.refused) > 4, done
 
 
@@ -165,7 +165,7 @@ def test_caps(market: World, side: str) -> None:
                     compare(market, position, [(kind, symbol, most)], done)
                     compare(market, position, [(kind, symbol, most + 1)], done)
     assert done.accepted[kind.value] > 8, done
-    assert sum(done.refused[name] for name in reason) >= 4, done
+    assert sum(done.refused[name] for name in reason) >= 2, done
 
 
 # --- parameters -----------------------------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ def test_the_least_amounts_reach_the_health_factor(market: World, positions: Map
     what was not held.
     """
     tried = 0
-    for number, (wallet, position) in list(enumerate(positions.items()))[::2]:
+    for number, (wallet, position) in list(enumerate(positions.items()))[::5]:
         aim = AIMS[number % len(AIMS)]
         extra = (named(position, ("DAI", "wstETH", "LINK")[number % 3]),)
         for way in ways_of(position, [Goal(health_aim(aim), unchanged)], extra):
@@ -278,7 +278,7 @@ def test_the_least_amounts_reach_the_health_factor(market: World, positions: Map
                     if enough:
                         assert health == (way.health if way.health is not None else NO_DEBT), what
             tried += 1
-    assert tried > 24
+    assert tried >= 8
 
 
 def test_the_least_amounts_survive_a_fall(market: World, positions: Mapping[str, Position]) -> None:
@@ -286,7 +286,7 @@ def test_the_least_amounts_survive_a_fall(market: World, positions: Mapping[str,
     book = FamilyBook.load()
     tried = 0
     fall = Scenario("-30%", volatile=-3 * 10**17)
-    for wallet, position in list(positions.items())[::2]:
+    for wallet, position in list(positions.items())[1::5]:
         if market.market.rules == "2.0" and "WETH" not in {token.symbol for token in position.tokens}:
             continue
         (bound,) = validate([fall], known_assets([position]), book)
@@ -305,4 +305,4 @@ def test_the_least_amounts_survive_a_fall(market: World, positions: Mapping[str,
                     what = f"{market.market.rules} {wallet} {way.act} {amount} {way.asset.symbol}: {health}"
                     assert (refused is None and health >= 10**18) == enough, what
             tried += 1
-    assert tried >= 8
+    assert tried >= 2

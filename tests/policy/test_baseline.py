@@ -130,6 +130,22 @@ def test_bad_debt_within_the_tolerance_is_not_told(
     assert [one["scenario"] for one in changes(after(edit))["worse"]] == found
 
 
+def test_uncovered_debt_is_compared_as_bad_debt(write: Write, check: Check) -> None:
+    """Venus at -40 % leaves debt uncovered and writes none off."""
+    write(wallet(ALL_FOUR, "all") + "[policy]\nmax_bad_debt = 0\n")
+    document = check("--format", "json").json
+    venus = next(one for one in document["accounts"][0]["positions"] if one["market"] == "venus-local")
+    assert (venus["scenarios"][0]["bad_debt_value_raw"], venus["scenarios"][0]["uncovered_value_raw"] > "0") == (
+        "0",
+        True,
+    )
+    for factor, found in ((1, []), (0, [("bad-debt", "all", "-40%")])):
+        outcome = venus["scenarios"][0]
+        outcome["uncovered_value_raw"] = str(int(outcome["uncovered_value_raw"]) * factor)
+        Path("before.json").write_text(json.dumps(document))
+        assert told(check("--baseline", "before.json", "--format", "json")) == found
+
+
 def test_a_debt_where_there_was_none_is_worse(after: Callable[..., Ran]) -> None:
     def edit(document: Any) -> None:
         position(document)["health_factor_raw"] = None

@@ -496,6 +496,9 @@ def test_a_figure_that_differs_from_the_contracts_is_never_ok(write: Write, chec
         3,
         [("error", "contract-mismatch")],
     )
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 9\n", fixture=edited(tmp_path, change))
+    ran = check("--format", "json")
+    assert (ran.code, [f["status"] for f in ran.policy["findings"]]) == (3, ["breach"]), "still listed, and still 3"
 
 
 def test_a_scenario_that_a_position_cannot_take_is_an_error_and_code_2(

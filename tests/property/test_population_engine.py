@@ -23,6 +23,7 @@ from defirisk.errors import BadFile, UnknownEngine, UnknownLiquidator
 from defirisk.fixedpoint import WAD
 from defirisk.model import Position, Scenario
 from defirisk.protocols import registry
+from defirisk.protocols.aave_v2.rules import RULES as AAVE_V2
 from defirisk.protocols.aave_v3 import fast as aave
 from defirisk.protocols.aave_v3.rules import RULES
 from defirisk.protocols.compound_v2.rules import ORIGINAL
@@ -280,6 +281,16 @@ def test_a_family_without_float_rules_is_replayed_exactly() -> None:
     assert {row for row, _ in done.outcomes} == {1}
 
 
+def test_every_family_of_ours_has_float_rules_for_each_of_its_revisions() -> None:
+    """A revision that its float rules did not know would quietly be slow."""
+    for family in registry.families().values():
+        assert family.fast is not None
+        assert family.fast() is family.fast()
+    for rules in (*RULES.values(), *AAVE_V2.values()):
+        at = state((supplied("ETH", 10**18), 3000 * USD), (owed("USD", 10**9, decimals=8), USD))
+        assert Population.of([placed(rules, at, "aave")]).kind.tolist() == [FAST]
+
+
 def test_an_unpriced_position_is_left_out() -> None:
     positions = [drawn()[0], replace(drawn()[1], unpriced={0: "no price"})]
     population = Population.of(positions)
@@ -339,9 +350,10 @@ def broken() -> Iterator[tuple[str, Population]]:
     yield "offsets past the legs", replace(good, offsets=good.offsets + 1)
     yield "offsets that go back", replace(good, offsets=good.offsets[[0, 2, 1, 3, 4, 5]])
     yield "too few offsets", replace(good, offsets=good.offsets[:-1])
+    yield "too few terms", replace(good, groups=tuple(replace(one, terms=one.terms[:3]) for one in good.groups))
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_columns_that_do_not_fit_together_never_reach_machine_code(number: int) -> None:
     what, population = list(broken())[number]
     with pytest.raises(BadFile, match="do not fit together"):

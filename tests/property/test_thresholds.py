@@ -1,34 +1,28 @@
-"""Invariants of thresholds. They hold for every rule set; the small worlds here are Aave V3's, where all is jagged.
+"""Invariants of thresholds by brute force; what else holds of them, of every rule set, stands in test_every_rule_set.
 
-INV-T1  what is found is the first of all: no price nearer is liquidatable (leaves bad debt), by brute force
-INV-T2  at the threshold it is so, one unit nearer to today it is not
-INV-T3  a stretch of prices never contradicts a price in it
-INV-T4  where a linear form proves that nothing happens, nothing happens: at the edge of the proof and anywhere in it
+INV-T1  what is found is the first of all: no price nearer is liquidatable (leaves bad debt). The small worlds are those
+        of Aave V3 and V2, where all is jagged.
 """
 
 from __future__ import annotations
-
-from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from defirisk.fixedpoint import RAY, WAD
-from defirisk.model import ContractView, Direction, Market, Position, Unit
+from defirisk.model import Direction
+from defirisk.protocols.aave_v2.rules import RULES as AAVE_V2
 from defirisk.protocols.aave_v3.rules import rules_named
 from defirisk.protocols.aave_v3.state import Holding, Reserve, state_of
-from defirisk.protocols.compound_v2.rules import ORIGINAL, VENUS
-from defirisk.risk import paths, thresholds
-from defirisk.risk.interval import Undecided, unanimous
+from defirisk.risk import paths, stretches
 from defirisk.risk.paths import Axis, road
-from defirisk.risk.replay import replay
 from defirisk.risk.thresholds import thresholds_of
-from tests.property.aave_worlds import World, worlds
-from tests.property.test_aave_v2 import NAMES as AAVE_V2
-from tests.property.test_aave_v2 import worlds as v2_worlds
+from tests.property.aave_worlds import World
+from tests.property.rule_sets import placed
+from tests.property.test_aave_v2 import without_v3
+from tests.property.test_every_rule_set import liquidatable, loses
 from tests.support.aave_v3 import EVERY, NOW, token
-from tests.unit.compound_v2.worlds import states as compound_states
 
 RISE = 3
 """How far up brute force follows: three times today's price on top of it."""
@@ -39,20 +33,6 @@ thorough = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-
-
-def placed(world: World) -> Position:
-    market = Market("aave-v3-test", "aave-v3", world.rules.name, 31337, "0x" + "0" * 40, Unit("USD", 8))
-    times = (None,) * len(world.state.tokens)
-    return Position(market, "0x" + "1" * 40, world.rules, world.state, times, ContractView(), ContractView())
-
-
-def liquidatable(position: Position, prices: tuple[int, ...]) -> bool:
-    return position.rules.standing(position.rules.reprice(position.state, prices)).liquidatable
-
-
-def loses(position: Position, prices: tuple[int, ...], liquidator: str = "largest") -> bool:
-    return replay(position.rules, position.rules.reprice(position.state, prices), liquidator=liquidator).loses()
 
 
 @st.composite
@@ -89,10 +69,16 @@ def small_worlds(draw: st.DrawFn, name: str) -> World:
         owed = (covered * draw(st.integers(5, 130)) // 100 + 1) * 10**reserve.token.decimals // price + 1
         holdings.append(Holding(reserve, 0, owed, borrowing=True))
         prices.append(price)
-    return World(name, rules_named(name), state_of(tuple(holdings), tuple(prices), NOW))
+    state = state_of(tuple(holdings), tuple(prices), NOW)
+    if name in AAVE_V2:
+        return World(name, AAVE_V2[name], without_v3(state))
+    return World(name, rules_named(name), state)
 
 
-@pytest.mark.parametrize("name", EVERY)
+SMALL = (*EVERY, *AAVE_V2)
+
+
+@pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("liquidator", ["largest", "best-bonus"])
 @thorough
 @given(data=st.data())
@@ -103,7 +89,7 @@ def test_inv_t1_the_first_of_all_prices(name, liquidator, data):
     axis = Axis("asset", "X", frozenset([slot]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "MOST_RISE", RISE)
-        patch.setattr(thresholds, "MOST_STEPS", 10**6)
+        patch.setattr(stretches, "MOST_STEPS", 10**6)
         found = thresholds_of(position, [axis], liquidator=liquidator)
     for threshold in found:
         way = (
@@ -117,7 +103,7 @@ def test_inv_t1_the_first_of_all_prices(name, liquidator, data):
         assert threshold.bad_debt_price == next((p[slot] for p in tried if loses(position, p, liquidator)), None)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", SMALL)
 @thorough
 @given(data=st.data())
 def test_inv_t1_the_first_of_all_moves_of_a_group(name, data):
@@ -127,7 +113,7 @@ def test_inv_t1_the_first_of_all_moves_of_a_group(name, data):
     axis = Axis("group", "some", slots)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "MOST_RISE", RISE)
-        patch.setattr(thresholds, "MOST_STEPS", 10**6)
+        patch.setattr(stretches, "MOST_STEPS", 10**6)
         found = {threshold.direction: threshold for threshold in thresholds_of(position, [axis])}
         for direction in Direction:
             way = road(position.prices, axis, direction)
@@ -141,44 +127,6 @@ def test_inv_t1_the_first_of_all_moves_of_a_group(name, data):
             assert found[direction].proved
             assert found[direction].liquidation == (None if first is None else sign * first)
             assert found[direction].bad_debt == (None if losing is None else sign * losing)
-
-
-@pytest.mark.parametrize("name", EVERY)
-@thorough
-@given(data=st.data())
-def test_inv_t2_there_it_is_and_one_unit_nearer_it_is_not(name, data):
-    world = data.draw(worlds(name, most_supplied=2))
-    position = placed(world)
-    slot = data.draw(st.integers(0, len(world.state.holdings) - 1))
-    for threshold in thresholds_of(position, [Axis("asset", "X", frozenset([slot]))]):
-        nearer = 1 if threshold.direction is Direction.DOWN else -1
-        for price, holds in ((threshold.liquidation_price, liquidatable), (threshold.bad_debt_price, loses)):
-            if price is None:
-                continue
-            prices = position.prices
-            assert holds(position, (*prices[:slot], price, *prices[slot + 1 :]))
-            if price != prices[slot]:
-                assert not holds(position, (*prices[:slot], price + nearer, *prices[slot + 1 :]))
-
-
-@pytest.mark.parametrize("name", EVERY)
-@thorough
-@given(data=st.data())
-def test_inv_t3_a_stretch_speaks_for_every_price_in_it(name, data):
-    world = data.draw(worlds(name, most_supplied=2))
-    position = placed(world)
-    slots = data.draw(st.frozensets(st.integers(0, len(world.state.holdings) - 1), min_size=1))
-    axis = Axis("group", "some", slots, unit_moves=data.draw(st.booleans()))
-    way = road(position.prices, axis, data.draw(st.sampled_from(Direction)))
-    near = data.draw(st.integers(0, max(0, way.end)))
-    far = min(max(near, way.end), near + data.draw(st.one_of(st.integers(1, 10**4), st.integers(1, WAD))))
-    at = data.draw(st.integers(near, far))
-    for holds in (liquidatable, loses):
-        try:
-            said = unanimous(lambda holds=holds: holds(position, way.price_ranges(near, far)))
-        except Undecided:
-            continue
-        assert said is holds(position, way.prices(at))
 
 
 def test_a_threshold_that_holds_today_is_no_move_at_all():
@@ -225,36 +173,3 @@ def _one_against_one(debt: int):
     owed = Reserve(1, token("D", 0), 0, 0, 0, 0, RAY, RAY)
     holdings = (Holding(collateral, 10**12, collateral=True), Holding(owed, 0, debt * 10**10, borrowing=True))
     return state_of(holdings, (100, 100), NOW)
-
-
-def everywhere() -> dict[str, st.SearchStrategy[World]]:
-    """Worlds of every rule set that has a pair to choose; Comet's own stand in ``compound_v3``."""
-    drawn = {f"aave-v3 {name}": worlds(name) for name in EVERY}
-    drawn |= {f"aave-v2 {name}": v2_worlds(name) for name in AAVE_V2}
-    for rules in (ORIGINAL, VENUS):
-        drawn[f"compound-v2 {rules.name}"] = compound_states().map(partial(World, rules.name, rules))
-    return drawn
-
-
-EVERYWHERE = everywhere()
-
-
-@pytest.mark.parametrize("name", EVERYWHERE)
-@pytest.mark.parametrize("liquidator", ["largest", "best-bonus"])
-@thorough
-@given(data=st.data())
-def test_inv_t4_what_a_linear_form_proves_is_so(name, liquidator, data):
-    world = data.draw(EVERYWHERE[name])
-    position = placed(world)
-    slots = data.draw(st.frozensets(st.integers(0, len(world.state.holdings) - 1), min_size=1, max_size=2))
-    axis = Axis("asset" if len(slots) == 1 else "group", "some", slots, unit_moves=data.draw(st.booleans()))
-    way = road(position.prices, axis, data.draw(st.sampled_from(Direction)))
-    search = thresholds._Search(position, position.rules.standing(position.state), liquidator)
-    unsafe = thresholds._line(search._safety, search._safety_loss * search._common, way).doubtful(way.end)
-    uncovered = search._uncovered(way)
-    for doubtful, holds in ((unsafe, liquidatable), (uncovered, partial(loses, liquidator=liquidator))):
-        first, last = (way.end + 1, way.end) if doubtful is None else doubtful
-        proved = [(0, first - 1), (last + 1, way.end)]
-        for near, far in proved:
-            for at in {near, far, data.draw(st.integers(min(near, far), max(near, far)))} if near <= far else ():
-                assert not holds(position, way.prices(at))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import defirisk
 from defirisk.auditing.summary import ScenarioSums, Summary
 from defirisk.snapshots import replaying
-from defirisk.snapshots.limbs import LIMBS, exact_sum, limbs, sum_by, whole
+from defirisk.snapshots.limbs import LIMBS, limbs, sum_by, whole
 
 from .conftest import taken
 
@@ -94,9 +94,3 @@ def test_sums_of_limbs_are_exact(numbers: list[int], data: st.DataObject) -> Non
     places = np.array([data.draw(st.integers(0, 3)) for _ in numbers], np.int64)
     found = sum_by(places, stored, 4)
     assert found == [sum(one for one, at in zip(numbers, places, strict=True) if at == place) for place in range(4)]
-
-
-@given(st.lists(st.integers(0, 10**27).map(float), max_size=30))
-@settings(deadline=None, max_examples=50)
-def test_sums_of_whole_floats_are_exact(values: list[float]) -> None:
-    assert exact_sum(np.array(values)) == sum(int(one) for one in values)

@@ -108,6 +108,9 @@ class ToyRules:
     def health_slack(self, state: ToyState, standing: Standing) -> Slack:
         return Slack(threshold=0, value=2 * len(state.sides))
 
+    def tail(self, state: ToyState, standing: Standing) -> None:
+        return None
+
     def borne_by(self, state: ToyState, losses) -> tuple[Borne, ...]:
         return tuple(Borne(self.who, loss.token, loss.raw) for loss in losses)
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+import defirisk
 from defirisk import WhatIf
+from defirisk.chain.recording import load_fixture
 from defirisk.errors import BadParameter, InputError, NotChangeable
 from defirisk.fixedpoint import WAD
 from defirisk.model import Scenario
 from defirisk.protocols.interface import ActKind
 from defirisk.protocols.values import parse_bps, parse_fixed, parse_flag, parse_ratio, shown_bps
-from defirisk.whatif.asking import Act, Setting
+from defirisk.report.check import differs
+from defirisk.whatif.applying import apply
+from defirisk.whatif.asking import NOTHING, Act, Setting
 from defirisk.whatif.binding import bind
+from tests.cli.conftest import CLOSE, RECORDING
 from tests.support.toy_rules import TOKENS, Side, position
 
 
@@ -86,3 +93,14 @@ def test_a_family_without_changes_says_so() -> None:
         bind(WhatIf.of(acts="repay USDC=1"), [mine])
     with pytest.raises(InputError, match="no position"):
         bind(WhatIf.of(acts="repay USDC=1"), [])
+
+
+def test_a_position_that_differs_from_its_contract_stays_in_doubt() -> None:
+    """Whatever is reckoned from it: the check is incomplete, as it is without a what-if."""
+    recorded = load_fixture(str(RECORDING))
+    account = defirisk.check([CLOSE], fixture=recorded, scenarios=(), thresholds=False, what_if=NOTHING).accounts[0]
+    mine = account.positions[0].position
+    doubted = replace(mine, contract=replace(mine.contract, health_factor=1))
+    bound = bind(WhatIf.of(acts="deposit WETH=1"), [doubted])
+    assert differs(apply(bound, doubted).position)
+    assert not differs(apply(bound, mine).position)

@@ -90,6 +90,9 @@ def test_w2_repaid_and_borrowed_back_is_what_it_was(name: str, data: st.DataObje
     assert abs(after - before) <= 1 or mine.state.holdings[place].stable_debt
     if name >= "3.5":
         assert after >= before
+        rules, state = mine.rules, back.position.state
+        grown = sum(map(rules.debt_of, state.holdings)) - sum(map(rules.debt_of, paid.position.state.holdings))
+        assert grown >= paid.amount, "new debt is rounded up"
 
 
 def shares(mine: Position, place: int) -> int:

@@ -17,5 +17,6 @@ PROTOCOL: Final = RuleFamily(
     files(__package__).joinpath("deployments.toml"),
     rules=tuple(RULES),
     debt_events=AaveV2Events(),
+    fast=RULES["2.0"].fast,
     states=StateTypes(AaveState, (Holding,), RULES),
 )

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from defirisk.model import Standing
 from defirisk.protocols.aave_v2.revisions import REVISIONS
 from defirisk.protocols.aave_v3.rules import AaveV3Rules
+from defirisk.protocols.aave_v3.state import AaveState
+from defirisk.protocols.aave_v3.tail import halving_tail
+from defirisk.protocols.interface import Tail
 
 if TYPE_CHECKING:
     from defirisk.protocols.fast import FastRules
@@ -19,6 +23,10 @@ class AaveV2Rules(AaveV3Rules):
     """The rules of V2 under one collateral manager (:class:`defirisk.protocols.interface.Rules`)."""
 
     __slots__ = ()
+
+    def tail(self, state: AaveState, standing: Standing) -> Tail | None:
+        """The bonus comes before the one division of a call, which rounds down."""
+        return halving_tail(self.revision, state, standing, half_up=False)
 
     def fast(self) -> FastRules:
         """The same in floats, for whole populations."""

@@ -41,6 +41,8 @@ def borrow(desk: Desk, reserve_id: int, amount: int) -> Desk:
     _check_siloed(desk, offer)
     if shares == 0:
         raise Refused(conduct.reasons.mint)
+    if conduct.flags_by_shares:
+        _check_isolation(desk, offer, amount)
     desk.check_cash(offer, amount)
     first = before.scaled_variable_debt == 0
     after = replace(
@@ -70,7 +72,8 @@ def _check_borrowable(desk: Desk, offer: Offer, amount: int, shares: int) -> Non
     if desk.listing.borrow_allowed is False and desk.revision.asks_sentinel:
         raise Refused(reasons.sentinel)
     _check_borrow_cap(desk, offer, amount, shares)
-    _check_isolation(desk, offer, amount)
+    if not conduct.flags_by_shares:
+        _check_isolation(desk, offer, amount)
     if not conduct.borrowable_by_emode:
         _check_emode(desk, reserve)
 
@@ -99,6 +102,7 @@ def _check_borrow_cap(desk: Desk, offer: Offer, amount: int, shares: int) -> Non
 
 
 def _check_isolation(desk: Desk, offer: Offer, amount: int) -> None:
+    """Up to 3.3 before the account is looked at, from 3.4 on (``increaseIsolatedDebtIfIsolated``) after the mint."""
     isolated = desk.isolated_in()
     if isolated is None:
         return

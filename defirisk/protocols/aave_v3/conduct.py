@@ -46,8 +46,9 @@ class Conduct:
 
     ``mint_supply`` and ``mint_debt`` from amount and index to shares. ``by_shares`` (3.5 on): amounts are checked as
     shares, and a borrow is judged after it, not before. ``flags_by_shares`` (3.4 on): the borrowing flag falls when no
-    share of debt is left, and rises with any debt; before, it falls when the amounts are equal and rises with the first
-    variable share. ``effective_ltv`` (3.6 on): an eMode's LTV decides whether a supply counts and leaves first;
+    share of debt is left and rises with any debt, and isolation is asked for last; before, it falls when the amounts
+    are equal and rises with the first variable share. ``effective_ltv`` (3.6 on): an eMode's LTV decides whether a
+    supply counts and leaves first;
     ``borrowable_by_emode`` (3.6 on): in an eMode only its bitmap says what may be borrowed. ``checks_supply`` (3.1 on):
     no more can be borrowed than was supplied in all. ``version_2``: first deposits always count, the whole pool pauses,
     a withdrawal is judged beforehand by a formula of its own.

@@ -17,5 +17,6 @@ PROTOCOL: Final = RuleFamily(
     files(__package__).joinpath("deployments.toml"),
     rules=tuple(RULES),
     debt_events=AaveV3Events(),
+    fast=RULES["3.6"].fast,
     states=StateTypes(AaveState, (Holding,), RULES),
 )

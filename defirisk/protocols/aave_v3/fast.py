@@ -116,6 +116,7 @@ DUST_LEAST: Final = 15
 DEFICIT: Final = 16
 BY_SHARES: Final = 17
 BONUS_FIRST: Final = 18
+TERMS: Final = 19
 
 OF_THE_RESERVE: Final = 0
 OF_THE_TOTAL: Final = 1
@@ -802,7 +803,7 @@ _CALLEES: Final = (
     empty,
     rebalance,
 )
-FAST: Final = FastRules("aave-v3", columns, screen, judge, step, settle, _CALLEES)
+FAST: Final = FastRules("aave-v3", columns, screen, judge, step, settle, _CALLEES, terms=TERMS)
 """Aave V3."""
 
 

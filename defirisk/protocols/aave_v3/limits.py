@@ -1,4 +1,7 @@
-"""What a market still takes: ``ValidationLogic.validateSupply``, ``validateBorrow``, as far as they ask no price."""
+"""What a market still takes: ``ValidationLogic.validateSupply``, ``validateBorrow``, as far as reserves' flags say it.
+
+Their caps are not read: they are held against totals of all owners, which the reader does not ask for.
+"""
 
 from __future__ import annotations
 

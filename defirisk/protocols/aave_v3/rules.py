@@ -19,7 +19,8 @@ from defirisk.protocols.aave_v3.limits import limits_of
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
 from defirisk.protocols.aave_v3.revisions import POOL_REVISIONS, REVISIONS, UNVERIFIED_POOL_REVISIONS, Revision
 from defirisk.protocols.aave_v3.state import AaveState, Holding
-from defirisk.protocols.interface import Pair, Slack, Step
+from defirisk.protocols.aave_v3.tail import halving_tail
+from defirisk.protocols.interface import Pair, Slack, Step, Tail
 
 if TYPE_CHECKING:
     from defirisk.protocols.fast import FastRules
@@ -105,6 +106,10 @@ class AaveV3Rules:
         has_source = state.emode is not None and state.emode.price_slot is not None
         value = div_up(sum(thresholds), WAD) + len(standing.debt) + 1
         return Slack(threshold=cut, value=value, conserves=not has_source)
+
+    def tail(self, state: AaveState, standing: Standing) -> Tail | None:
+        """Up to 3.2, where half of a debt may be left time and again; later a position is done in a few calls."""
+        return None if self.revision.deficit else halving_tail(self.revision, state, standing, half_up=True)
 
     def borne_by(self, state: AaveState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
         """From 3.3 on the reserve books a deficit, of which Umbrella's stakers cover what they can where there is one.

@@ -18,5 +18,6 @@ PROTOCOL: Final = RuleFamily(
     files(__package__).joinpath("deployments.toml"),
     rules=tuple(rules.name for rules in _RULES),
     debt_events=CompoundV2Events(),
+    fast=ORIGINAL.fast,
     states=StateTypes(CompoundState, (Holding,), {rules.name: rules for rules in _RULES}),
 )

@@ -263,5 +263,5 @@ def settle(w: Any, split: int, count: int, one: int, other: int, terms: Any, tod
 
 
 _CALLEES: Final = (secured_by, most_closed, seize_ratio, liquidators_part)
-FAST: Final = FastRules("compound-v2", columns, screen_by_judging, judge, step, settle, _CALLEES)
+FAST: Final = FastRules("compound-v2", columns, screen_by_judging, judge, step, settle, _CALLEES, terms=2)
 """Compound V2 and its forks."""

@@ -95,6 +95,9 @@ class CompoundV2Rules:
             unit_rounding=2 * grains + len(standing.debt) + 1,
         )
 
+    def tail(self, state: CompoundState, standing: Standing) -> None:
+        """Nothing is promised beyond :meth:`health_slack`, whose bounds are as tight already."""
+
     def borne_by(self, state: CompoundState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
         """The market's reserves first, then its suppliers.
 

@@ -17,5 +17,6 @@ PROTOCOL: Final = RuleFamily(
     files(__package__).joinpath("deployments.toml"),
     rules=tuple(RULES),
     debt_events=CometEvents(),
+    fast=RULES["comet"].fast,
     states=StateTypes(CometState, (), RULES),
 )

@@ -81,6 +81,9 @@ class CometRules:
         """
         return Slack(threshold=0, value=2 * len(standing.collateral), conserves=sales_conserve(state))
 
+    def tail(self, state: CometState, standing: Standing) -> None:
+        """An absorb is one call: there is nothing to foretell."""
+
     def borne_by(self, state: CometState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
         """The market's reserves at the block pay, as far as there are any; the rest is the suppliers'."""
         left = max(0, state.comet.reserves)

@@ -36,7 +36,7 @@ def position_blocks(analysis: PositionAnalysis, timestamp: int) -> Iterator[Rend
     yield from _verdict(analysis)
     yield from _warnings(position)
     if position.status is PositionStatus.OK and analysis.standing:
-        yield from _health(position, analysis.standing)
+        yield from _health(analysis, analysis.standing)
     yield from comparison_blocks(analysis)
     yield from _legs(analysis, timestamp)
     yield from thresholds(analysis)
@@ -70,14 +70,20 @@ def _warnings(position: Position) -> Iterator[RenderableType]:
             yield marked(loud, f"WARNING {clean(warning.text)}")
 
 
-def _health(position: Position, standing: Standing) -> Iterator[RenderableType]:
-    unit = position.market.unit
+def _health(analysis: PositionAnalysis, standing: Standing) -> Iterator[RenderableType]:
+    unit, said = analysis.position.market.unit, beside_of(analysis)
     if not standing.debt:
-        yield paragraph("Health factor: none, nothing is owed. " + beside(position))
+        yield paragraph("Health factor: none, nothing is owed. " + said)
     else:
-        yield paragraph(f"Health factor {health(standing.health_factor)} (below 1: liquidatable). {beside(position)}")
+        yield paragraph(f"Health factor {health(standing.health_factor)} (below 1: liquidatable). {said}")
     counted, owed = money(standing.collateral_value, unit), money(standing.debt_value, unit)
     yield paragraph(f"Collateral that counts {counted}, debt {owed}.")
+
+
+def beside_of(analysis: PositionAnalysis) -> str:
+    """:func:`beside`; of a changed position the contract knows nothing, only of the one that stands."""
+    before = None if analysis.what_if is None else analysis.what_if.before
+    return beside(analysis.position) if before is None else f"As it stands: {beside(before.position)}"
 
 
 def beside(position: Position) -> str:

@@ -199,6 +199,7 @@ def check(population: Population) -> None:
         and bool((np.diff(offsets) >= 0).all())
         and _within(group, len(population.groups))
         and _within(legs["asset"], len(population.assets))
+        and all(group.fast is None or len(group.terms) == group.fast.terms for group in population.groups)
     )
     if not fits:
         raise BadFile("the columns of this population do not fit together", hint="write the file again")
@@ -208,12 +209,12 @@ def _within(indices: NDArray[Any], size: int) -> bool:
     return len(indices) == 0 or bool(indices.min() >= 0 and indices.max() < size)
 
 
-def _terms(population: Population, name: str) -> NDArray[np.float64]:
-    """The terms of each group whose rules bear this name."""
-    mine = [group.terms if group.fast and group.fast.name == name else () for group in population.groups]
-    table = np.zeros((len(mine), max(1, *(len(terms) for terms in mine), 0)))
-    for row, terms in enumerate(mine):
-        table[row, : len(terms)] = terms
+def _terms(population: Population, fast: FastRules) -> NDArray[np.float64]:
+    """The terms of each group whose rules bear this name; as wide as the code reads, whatever a file says."""
+    table = np.zeros((len(population.groups), max(1, fast.terms)))
+    for row, group in enumerate(population.groups):
+        if group.fast is not None and group.fast.name == fast.name:
+            table[row, : fast.terms] = group.terms
     return table
 
 
@@ -237,7 +238,7 @@ class _Work(NamedTuple):
             self.population.legs,
             self.population.offsets,
             self.rows,
-            _terms(self.population, self.fast.name),
+            _terms(self.population, self.fast),
             self.population.group,
             self.population.blocked,
             self.table.scales,
