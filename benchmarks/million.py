@@ -71,7 +71,7 @@ def figures(positions: int = POSITIONS, different: int = DIFFERENT, workers: int
         raise RuntimeError(f"{told['positions']:,} pairs were added up, not {pairs:,}")
     peak = (told["own"] + workers * told["worker"]) / 1024
     yield Row(f"{wallets:,} x {SCENARIOS}: time", [took], seconds, f"< {LIMIT:.0f} s", took < LIMIT)
-    yield Row("peak memory, all processes", [peak], _mebibytes, f"< {MEMORY} MiB", peak < MEMORY)
+    yield Row("peak memory, all processes", [peak], _mebibytes, f"< {MEMORY >> 10} GiB", peak < MEMORY)
     yield Row("core time, all processes", [told["cores"]], seconds)
     yield Row("pairs a second", [pairs / took], count)
     yield Row("liquidatable", [told["liquidatable"] / pairs], percent)
