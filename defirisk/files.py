@@ -42,8 +42,10 @@ def replaced(path: Path, *, known: bool = False) -> Iterator[BinaryIO]:
 
 
 def _known(path: Path) -> tuple[int, str]:
+    """Opened anew, and never through a link that somebody laid there, since the name is known beforehand."""
     temporary = path.with_name(f".{path.name}.part")
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), str(temporary)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.open(temporary, flags, 0o600), str(temporary)
 
 
 def _mode_of(path: Path) -> int:

@@ -27,6 +27,8 @@ from defirisk.files import replaced
 FORMAT: Final = "defirisk-audit-state/1"
 _MANIFEST: Final = "manifest.json"
 _LOCK: Final = "lock"
+_OURS: Final = frozenset({_LOCK, _MANIFEST, "wallets", "chunks", "list", "rejected.csv"})
+_PART: Final = ".part"
 _MOST_HOLDER: Final = 200
 
 
@@ -57,7 +59,14 @@ class State:
         write_json(self.folder / _MANIFEST, {"format": FORMAT, **manifest})
 
     def clear(self) -> None:
-        """Empty a folder in which nothing has begun."""
+        """Empty a folder in which nothing has begun.
+
+        Raises:
+            UnwritableOutput: it holds what no run of ours left there, which is not ours to remove.
+        """
+        for path in self.folder.iterdir():
+            if path.name not in _OURS and not path.name.endswith(_PART):
+                raise UnwritableOutput(f"{self.folder} is in the way: it holds {path.name!a}", hint="move it away")
         for path in self.folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)

@@ -10,6 +10,7 @@ from typing import Any
 from defirisk.cli.output import check_writable, print_out, say, write_whole
 from defirisk.cli.progress import progress
 from defirisk.errors import InputError
+from defirisk.report.figures import counted
 from defirisk.sources import Where
 
 
@@ -48,4 +49,5 @@ def borrowers_to(output: Path | None, asked: Mapping[str, Any], *, resume: bool,
 
 
 def _say_how_far(market: str, wallets: int, first: int, last: int) -> None:
-    say(f"{wallets} wallet(s) in {market} from block {first} to {last}; later ones: --from-block {last + 1}")
+    who = counted(wallets, "wallet")
+    say(f"{who} in {market} from block {first} to {last}; later ones: --from-block {last + 1}")

@@ -442,3 +442,32 @@ def test_help_stays_light(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert not {"pyarrow", "numpy", "asyncio", "rich"} & set(done.stderr.split())
     assert Path(RECORDING).exists()
+
+
+def test_what_the_api_is_given_is_one_entry_each_whatever_is_in_it():
+    odd = [f"{STRANGER}\n{WALLETS[1]}", " ", "", f"# {WALLETS[2]}", "\ud800", WALLETS[0]]
+    told = defirisk.audit(odd, fixture=RECORDING, scenarios=["-40%"], thresholds=False).to_dict()
+    assert (told["list"]["given"], told["list"]["rejected"], told["wallets"]["ok"]) == (6, 5, 1)
+
+
+def test_a_scenario_that_some_prices_cannot_take_is_marked_at_its_sums(audit, tmp_path):
+    """A price that falls to nothing is no price there; a row of zeros would read as if nothing had happened."""
+    scenario, path = tmp_path / "s.toml", tmp_path / "w.txt"
+    scenario.write_text('[[scenario]]\nname = "dust"\n[scenario.oracle]\nWETH = "-99.9999999999999999%"\n')
+    path.write_text("\n".join(DEMO_WALLETS))
+    ran = audit(path, "--scenario", scenario, "--no-thresholds", fixture=DEMO)
+    (refused,) = [s["refused"] for s in audit(path, "--scenario", scenario, "--format", "json", fixture=DEMO).json["units"][0]["scenarios"]]
+    said = " ".join(ran.out.split())
+    assert (ran.code, refused > 0) == (2, True)
+    assert f"dust: {refused} of " in said
+    assert "could not take it, and are not in its sums" in said
+
+
+def test_one_wallet_is_one_wallet(audit, tmp_path):
+    path = tmp_path / "w.txt"
+    path.write_text(LIQUIDATABLE)
+    said = " ".join(audit(path, "--drop", "10", "--no-thresholds").out.split())
+    assert "1 entry, 1 wallet: 1 holds a position, 0 hold none, 0 failed." in said
+    assert "1 position: collateral" in said
+    assert "owed by 1 wallet." in said
+    assert "Concentration: the largest wallet owes 100 % of all debt." in said

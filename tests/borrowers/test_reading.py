@@ -32,7 +32,7 @@ def test_everybody_is_listed_once_in_order_of_first_appearance(crowded: LogServe
     assert out.read_text().startswith("address,first_block,kind\n0x")
     assert not out.with_name("wallets.csv.resume").exists()
     count = len(crowded.expected())
-    assert ran.err == f"{count} wallet(s) in aave-v3@{_checksummed(crowded)} from block 0 to {LAST}; later ones: --from-block {LAST + 1}\n"
+    assert ran.err == f"{count} wallets in aave-v3@{_checksummed(crowded)} from block 0 to {LAST}; later ones: --from-block {LAST + 1}\n"
 
 
 def _checksummed(server: LogServer) -> str:
