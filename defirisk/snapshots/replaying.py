@@ -24,7 +24,7 @@ from defirisk.auditing.saving import Record, judged, save
 from defirisk.auditing.state import State, state_for
 from defirisk.auditing.summary import merged
 from defirisk.auditing.workers import in_worker, usual, workers
-from defirisk.errors import InputError
+from defirisk.errors import BadSnapshot, InputError
 from defirisk.model import AccountReading, Snapshot
 from defirisk.run import ProgressHook, refuse_fallbacks
 from defirisk.snapshots.asking import cluster_of
@@ -73,7 +73,10 @@ def _step(file: SnapshotFile, planner: Planner, readings: list[AccountReading]) 
     head = file.head
     block = head.block
     snapshot = Snapshot(head.chain_id, block.number, block.timestamp, head.source, tuple(readings), assets=head.listed)
-    return Piece(*judged(readings, planner.plan(snapshot)))
+    try:
+        return Piece(*judged(readings, planner.plan(snapshot)))
+    except ArithmeticError as problem:
+        raise BadSnapshot(f"{file.path.name} holds a position that nothing can be reckoned of: {problem}") from problem
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, BinaryIO, Final
 
-from defirisk.auditing.rows import figure
+from defirisk.auditing.rows import figure, health_figure
 from defirisk.chain.calls import Block
 from defirisk.model import AccountReading, Failure, Market, Position, Token
 from defirisk.model import Warning as Notice
@@ -177,7 +177,7 @@ def _figures(position: Position) -> dict[str, Any]:
         **row,
         "status": "ok" if standing.at_stake else "no-position",
         "liquidatable": standing.liquidatable,
-        **figure("health_factor", standing.health_factor, 18),
+        **health_figure(standing.health_factor),
         **figure("collateral_value", standing.collateral_value, unit.decimals),
         **figure("debt_value", standing.debt_value, unit.decimals),
     }

@@ -22,13 +22,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import defirisk
+from defirisk import frames
 from defirisk.auditing.adding import add_outcome, scale_of
 from defirisk.auditing.columns import OUTCOMES, POSITIONS
 from defirisk.auditing.fast import Block, exact_sum
 from defirisk.auditing.partition import AskedMarket, Plan, judge_partition
+from defirisk.auditing.rows import health_figure
 from defirisk.auditing.summary import BANDS, ScenarioSums, Summary, band_of, merged
-from defirisk.fixedpoint import WAD
-from defirisk.model import AccountReading
+from defirisk.errors import UnsupportedRules
+from defirisk.fixedpoint import WAD, decimal_string
+from defirisk.model import AccountReading, Unit
 from defirisk.report import audit as report
 from defirisk.risk.binding import known_assets, validate
 from defirisk.risk.families import FamilyBook
@@ -471,3 +474,19 @@ def test_one_wallet_is_one_wallet(audit, tmp_path):
     assert "1 position: collateral" in said
     assert "owed by 1 wallet." in said
     assert "Concentration: the largest wallet owes 100 % of all debt." in said
+
+
+@pytest.mark.parametrize("raw", [WAD - 1, WAD - 40, WAD, WAD + 1, 1, 0, 2 * WAD])
+def test_a_health_factor_below_1_is_so_as_a_float_too(raw):
+    """The nearest float of 0.999999999999999999 is 1.0, and people filter by `health_factor < 1`."""
+    row = health_figure(raw)
+    assert (row["health_factor"] < 1) == (raw < WAD)
+    assert row["health_factor_raw"] == str(raw)
+    (value,) = frames._frame([{"health_factor": decimal_string(raw, 18)}], ["health_factor"])["health_factor"]
+    assert (value < 1) == (raw < WAD)
+
+
+def test_a_unit_that_is_finer_than_a_summary_counts_is_refused():
+    assert scale_of(Unit("ETH", 18)) == 1
+    with pytest.raises(UnsupportedRules, match="to 27 digits"):
+        scale_of(Unit("RAY", 27))
