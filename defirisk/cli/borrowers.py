@@ -33,7 +33,7 @@ from defirisk.cli.options import verbose_option
     "--output",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="CSV, or JSON lines if the name ends in .jsonl; `-` or none: CSV on stdout, which cannot be resumed.",
+    help="CSV, or what the name ends in: .jsonl, .parquet; `-` or none: CSV on stdout, which cannot be resumed.",
 )
 @click.option("--resume", is_flag=True, help="Go on with an unfinished run, kept in FILE.resume/.")
 @click.option(
