@@ -86,7 +86,9 @@ def test_recorded_wallets_of_compound_v2_with_debts_near_the_edge() -> None:
     positions = [placed(ORIGINAL, one, "compound-v2", 18) for one in states]
     owed = {token.address: 60 * WAD // 100 for token in positions[0].tokens[:3]}
     falls = [moving(f"-{percent}%", {t.address: -percent * WAD // 100 for t in positions[0].tokens[3:]}) for percent in (20, 50, 80)]
-    both = compared(positions, bound(positions, [moving("up", owed), *falls, *parse_drops(DROPS)]))
+    cases = bound(positions, [moving("up", owed), *falls, *parse_drops(DROPS)])
+    both = compared(positions, cases, loop_of=compiling.compiled)
+    assert np.array_equal(both.fast.bad_debt_value, compared(positions, cases).fast.bad_debt_value)
     assert_agree(positions, both)
     assert both.exact.liquidatable.mean() > 0.05
     assert both.fast.handed_over_share < 0.2
@@ -98,8 +100,10 @@ def test_recorded_wallets_of_comet(market: str) -> None:
     states = recording.states(recording.data["stale"]["totals"], recording.prices())
     positions = [placed(recording.rules, one, "compound-v3") for one in states]
     falls = [moving(f"-{percent}%", {a.token.address: -percent * WAD // 100 for a in recording.assets}) for percent in range(5, 95, 10)]
-    both = compared(positions, bound(positions, falls))
+    cases = bound(positions, falls)
+    both = compared(positions, cases, loop_of=compiling.compiled)
     assert_agree(positions, both)
+    assert np.array_equal(both.fast.bad_debt_value, compared(positions, cases).fast.bad_debt_value)
     assert both.exact.bad_debt_value.any()
     assert both.fast.handed_over_share < 0.1
 

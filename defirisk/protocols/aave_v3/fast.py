@@ -287,9 +287,11 @@ def screen(
     sum by as many U as it has terms; thresholds are at most 1. So cover and debt are within ``count`` units and
     (count + 8) U of theirs, and what is left beside that is not liquidatable.
     """
-    collaterals[:] = 0.0
-    debts[:] = 0.0
-    healths[:] = 0.0
+    for s in range(len(look)):
+        collaterals[s] = 0.0
+        debts[s] = 0.0
+        healths[s] = 0.0
+        look[s] = 0.0
     base = threshold_base(w, split) if terms[AVERAGED] else 0.0
     spread = 0.0
     for i in range(split):
@@ -307,14 +309,14 @@ def screen(
         for s in range(len(look)):
             debts[s] += up * np.floor(up * (amount * price[s]))
     if count == split:
-        healths[:] = nan
-        look[:] = 0.0
+        for s in range(len(look)):
+            healths[s] = nan
         return
     if terms[AVERAGED]:
         averages(collaterals, healths, look, base, spread, count)
     else:
-        healths[:] /= 1e4
-        look[:] = 0.0
+        for s in range(len(look)):
+            healths[s] /= 1e4
     relative = (count + 8.0) * U
     for s in range(len(look)):
         cover, debt = healths[s], debts[s]
@@ -589,7 +591,7 @@ def others_left(w: Any, split: int, one: int) -> int:
 
 
 def step(
-    w: Any, split: int, count: int, one: int, other: int, terms: Any, blocked: int, told: Any, todo: Any
+    w: Any, split: int, count: int, one: int, other: int, terms: Any, blocked: int, splits: bool, told: Any, todo: Any
 ) -> int:
     """``LiquidationLogic.executeLiquidationCall`` for the most that the rules accept."""
     if not (w[one, OPEN] and w[other, OPEN]):
@@ -634,7 +636,7 @@ def step(
                 return UNDECIDED
     todo[REPAID] = repaid
     todo[REPAID_ERR] = repaid_err
-    return burns(w, split, count, one, other, taken, taken_err, all_debt, all_collateral, terms, todo)
+    return burns(w, split, count, one, other, taken, taken_err, all_debt, all_collateral, terms, splits, todo)
 
 
 def burns(
@@ -648,16 +650,20 @@ def burns(
     all_debt: int,
     all_collateral: int,
     terms: Any,
+    splits: bool,
     todo: Any,
 ) -> int:
     """``_burnCollateralATokens``, ``_burnDebtTokens`` and whether ``_burnBadDebt`` follows. A burn that may be of
     nothing, which the contract refuses, is UNDECIDED.
     """
-    fee, fee_err = fee_of(w, one, taken, taken_err, terms)
-    todo[RECEIVED] = taken - fee
-    todo[RECEIVED_ERR] = taken_err + fee_err
-    flag_falls = burns_supply(w, one, fee, fee_err, all_collateral, terms, todo)
-    if flag_falls == UNDECIDED:
+    flag_falls = all_collateral
+    if splits or all_collateral == NO:
+        fee, fee_err = fee_of(w, one, taken, taken_err, terms)
+        todo[RECEIVED] = taken - fee
+        todo[RECEIVED_ERR] = taken_err + fee_err
+        if all_collateral == NO:
+            flag_falls = burns_supply(w, one, fee, fee_err, terms, todo)
+    if flag_falls == UNDECIDED or not burns_something(w, one, taken - taken_err):
         return UNDECIDED
     nothing_left = NO
     if terms[DEFICIT]:
@@ -682,18 +688,22 @@ def burns(
     return YES if all_debt == YES else burns_debt(w, other, todo[REPAID], todo[REPAID_ERR], terms, todo)
 
 
-def burns_supply(w: Any, one: int, fee: float, fee_err: float, all_collateral: int, terms: Any, todo: Any) -> int:
-    """The two burns of the collateral, and whether its flag falls. All of it is over two shares, or UNDECIDED."""
+def burns_something(w: Any, one: int, taken: float) -> bool:
+    """Whether the liquidator's burn is certainly of a share: the fee is of the bonus, so at the least the principal is
+    burned, taken * 1e4 / bonus less its rounding; two shares of it are enough. Said without a quotient.
+    """
+    something: bool = taken * 1e4 > (2.0 * w[one, RATE] + 2.0) * w[one, BONUS]
+    return something
+
+
+def burns_supply(w: Any, one: int, fee: float, fee_err: float, terms: Any, todo: Any) -> int:
+    """The two burns where not all of the collateral is taken, and whether its flag falls all the same."""
     received, received_err, rate = todo[RECEIVED], todo[RECEIVED_ERR], w[one, RATE]
-    if all_collateral == YES:
-        return YES if received - received_err > 2.0 * rate else UNDECIDED
     way = int(terms[BURN_SUPPLY])
     x = received / rate
     first, first_err = rounded(x, received_err / rate + 3.0 * U * x, way)
     x = fee / rate
     second, second_err = rounded(x, fee_err / rate + 3.0 * U * x, way)
-    if not first > first_err:
-        return UNDECIDED
     shares = w[one, SHARES]
     left = shares - first - second
     todo[NEW_SUPPLY] = max(0.0, left)
@@ -796,6 +806,7 @@ _CALLEES: Final = (
     dusty,
     fee_of,
     others_left,
+    burns_something,
     burns_supply,
     nothing_is_left,
     burns_debt,

@@ -34,12 +34,14 @@ def _compiled(name: str, functions: tuple[FunctionType, ...]) -> Callable[..., N
     import numba  # noqa: PLC0415 - an extra, and slow to import
 
     njit: Any = numba.njit
-    inner = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    linked = _linked(name, functions, njit(**inner))
+    # without numba's reference counts, which would cost more than the replay: nothing here makes an array
+    plain = {"error_model": "numpy", "_nrt": False}
+    inner = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **plain)
+    linked = _linked(name, functions, inner)
     try:
-        return cast("Callable[..., None]", njit(nogil=True, error_model="numpy", cache=True)(linked))
+        return cast("Callable[..., None]", njit(nogil=True, cache=True, **plain)(linked))
     except RuntimeError:  # no folder for the cache can be written to: compile in every run
-        return cast("Callable[..., None]", njit(nogil=True, error_model="numpy")(linked))
+        return cast("Callable[..., None]", njit(nogil=True, **plain)(linked))
 
 
 def interpreted(fast: FastRules) -> Callable[..., None]:
