@@ -338,6 +338,15 @@ def test_without_numba_auto_is_exact_and_fast_is_refused(monkeypatch: pytest.Mon
         engines.chosen("fast", 10**6)
 
 
+def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.core import caching
+
+    monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
+    fast = drawn()[0].rules.fast()
+    loop = compiling._compiled.__wrapped__(fast.name, compiling._functions(fast))
+    assert type(loop._cache).__name__ == "NullCache"
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(UnknownEngine, match="quick"):
         engines.chosen("quick", 1)
