@@ -303,6 +303,8 @@ def test_a_scenario_that_does_not_fit_is_wrong_input(audit, wallets, tmp_path):
     ran = audit(wallets, "--shock", "NOSUCH=-10%", "-o", tmp_path / "p.csv")
     assert ran.code == 2
     assert "error[unknown-asset]" in ran.err
+    assert audit(wallets, "--engine", "quantum", "-o", tmp_path / "p.csv").code == 2
+    assert not list(tmp_path.glob("*.resume")), "a slip of the pen left a state that stands in the way"
 
 
 def test_scenarios_may_name_what_only_some_chunk_holds(audit, wallets, tmp_path):
