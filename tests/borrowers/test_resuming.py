@@ -72,7 +72,7 @@ def test_a_line_that_was_being_written_is_read_again(crowded: LogServer, tmp_pat
     interrupted(crowded, out)
     with journal(out).open("ab") as file:
         file.write(tail)
-    interrupted(crowded, out, 29_900, "--resume")  # what it writes behind the cut line must be read by the next one
+    interrupted(crowded, out, 29_999, "--resume")  # what it writes behind the cut line must be read by the next one
     assert borrowers(crowded, out, "--resume").code == 0
     assert listed(out) == whole(crowded)
 
