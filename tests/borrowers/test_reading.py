@@ -49,6 +49,16 @@ def test_only_the_blocks_asked_for_count(crowded: LogServer, tmp_path: Path) -> 
     assert max(last for _, last in crowded.ranges) == 20_000
 
 
+def test_parquet(crowded: LogServer, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    assert borrowers(crowded, tmp_path / "w.parquet").code == 0
+    columns = pq.read_table(tmp_path / "w.parquet").to_pydict()
+    assert list(columns) == ["address", "first_block", "kind"]
+    addresses = [address.lower() for address in columns["address"]]
+    assert list(zip(addresses, columns["first_block"], columns["kind"], strict=True)) == whole(crowded)
+
+
 def test_stdout_and_json_lines(crowded: LogServer, tmp_path: Path) -> None:
     piped = borrowers(crowded, "-")
     assert rows(piped.out) == whole(crowded)
