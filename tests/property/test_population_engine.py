@@ -372,3 +372,10 @@ def test_columns_that_do_not_fit_together_never_reach_machine_code(number: int) 
     with pytest.raises(BadFile, match="do not fit together"):
         replay_population(population, bound(drawn()[:5], parse_drops("30")), BOOK, engine="fast")
     assert what
+
+
+def test_columns_of_other_assets_than_the_positions_are_refused() -> None:
+    good = Population.of(drawn()[:5])
+    odd = replace(good, assets=tuple(replace(asset, price=asset.price + 1) for asset in good.assets))
+    with pytest.raises(BadFile, match="do not know an asset"):
+        replay_population(odd, bound(drawn()[:5], parse_drops("90")), BOOK, engine="exact")
