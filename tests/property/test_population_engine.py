@@ -24,7 +24,7 @@ from defirisk.fixedpoint import WAD
 from defirisk.model import Position, Scenario
 from defirisk.protocols import registry
 from defirisk.protocols.aave_v2.rules import RULES as AAVE_V2
-from defirisk.protocols.aave_v3 import fast as aave
+from defirisk.protocols.aave_v3 import fast_terms as aave
 from defirisk.protocols.aave_v3.rules import RULES
 from defirisk.protocols.compound_v2.rules import ORIGINAL
 from defirisk.reading import read_snapshot
