@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from benchmarks import auditing, policy, population, processes, reading, recording, replaying, searching, trips
+from benchmarks import auditing, million, policy, population, processes, reading, recording, replaying, searching, trips
 from benchmarks.table import Note, Row, heading
 
 WRONG_USAGE: Final = 2
@@ -51,6 +51,11 @@ FIGURES: Final = {
         "An audit from a recording, end to end (issue 4)",
         auditing.figures,
         lambda: auditing.figures(wallets=30),
+    ),
+    "million": Figure(
+        "A million positions from Parquet to summary (issue 4)",
+        million.figures,
+        lambda: million.figures(positions=80, different=40, workers=1),
     ),
     "policy": Figure(
         "A policy over a recording, a whole process (issue 5)",

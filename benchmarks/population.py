@@ -104,7 +104,7 @@ def figures(positions: int = 200_000, scenarios: int = 50, runs: int = 5) -> Ite
     one = told[-1]
     liquidatable = float(one.liquidatable.mean())
     speeds = [pairs / each for each in taken]
-    yield Row(f"replays, {usable_cores()} threads", speeds, count, f">= {TARGET:,.0f}", median(speeds) >= TARGET)
+    yield Row(f"replays, {usable_cores()} threads", speeds, millions, f">= {TARGET / 1e6:.0f} M", median(speeds) >= TARGET)
     yield Row("liquidatable", [liquidatable], percent, f">= {LEAST_LIQUIDATABLE:.0%}", liquidatable >= LEAST_LIQUIDATABLE)
     yield Row("handed to the exact engine", [one.handed_over_share], lambda share: f"{share:.1e}")
     few = population.rows(0, max(1, min(positions, 20_000 // scenarios)))
@@ -116,6 +116,11 @@ def figures(positions: int = 200_000, scenarios: int = 50, runs: int = 5) -> Ite
         "close factor, dust, fee and write-off; hand-overs are in the time. @aave/math-utils computes health factors "
         "alone, from balances, on one thread of Node; they are checked to be the same."
     )
+
+
+def millions(value: float) -> str:
+    """A large number."""
+    return f"{value / 1e6:.2f} M"
 
 
 def _kept(told: list[PopulationOutcomes], *arguments: Any) -> None:
@@ -136,7 +141,10 @@ def _math_utils(population: Population, scenarios: Sequence[BoundScenario], book
         yield Note("@aave/math-utils was not measured: Node is not installed")
         return
     if not (MATH_UTILS / "node_modules").is_dir():
-        subprocess.run([npm, "ci", "--no-progress"], cwd=MATH_UTILS, check=True, capture_output=True)
+        installed = subprocess.run([npm, "ci", "--no-progress"], cwd=MATH_UTILS, capture_output=True)
+        if installed.returncode:
+            yield Note("@aave/math-utils was not measured: npm ci could not install it")
+            return
     job = json.dumps(_job(population, scenarios, book))
     script = str(MATH_UTILS / "health.mjs")
     said = subprocess.run([node, script], input=job, text=True, capture_output=True, check=True)
@@ -145,7 +153,7 @@ def _math_utils(population: Population, scenarios: Sequence[BoundScenario], book
     if not np.allclose(ours, np.array(answer["healths"], float), rtol=1e-6):
         raise RuntimeError("@aave/math-utils finds other health factors")
     rate = ours.size / answer["seconds"]
-    yield Row("@aave/math-utils, health only", [rate], count, beside=True)
+    yield Row("@aave/math-utils, health", [rate], count, beside=True)
 
 
 def _job(population: Population, scenarios: Sequence[BoundScenario], book: FamilyBook) -> dict[str, Any]:

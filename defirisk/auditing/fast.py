@@ -68,7 +68,7 @@ class Block:
         position, standing = self._held[row]
         scenario = self._plan.scenarios[column]
         if self._found.left_out[row, column]:
-            return _refused(position, scenario, self._book)
+            return refused_figures(position, scenario, self._book)
         families = self._book.families(position, standing)
         outcome = self._found.outcomes.get((row, column))
         if outcome is None:
@@ -155,7 +155,7 @@ def exact_sum(whole: NDArray[np.float64]) -> int:
     return total
 
 
-def _refused(position: Position, scenario: BoundScenario, book: FamilyBook) -> Figures:
+def refused_figures(position: Position, scenario: BoundScenario, book: FamilyBook) -> Figures:
     """Why the prices cannot take a scenario, in the exact engine's words."""
     try:
         moved_prices(position, scenario, book)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 UNPRICED = "unpriced"
 _TRIM_EVERY = 50
-_NEVER_LOW = 2**256
+NEVER_LOW = 2**256
 """More than any health factor."""
 
 
@@ -240,7 +240,7 @@ class _Work:
         return Worst(
             -loss * scale,
             -standing.debt_value * scale if at_risk or standing.liquidatable else 0,
-            _NEVER_LOW if standing.health_factor is None else standing.health_factor,
+            NEVER_LOW if standing.health_factor is None else standing.health_factor,
             position.owner,
             position.market.name,
             self._plan.scenarios[place].name if loss else "",

@@ -92,6 +92,11 @@ class State:
         path = self.record_file(chunk)
         return read_json(path) if path.exists() else None
 
+    def has_nothing(self, *, refused: bool) -> bool:
+        """Whether there is nothing to go on with: no block is pinned, or a new run is ``refused`` with nothing done."""
+        begun = (self.folder / _MANIFEST).exists()
+        return not begun or (refused and not any(self.chunks.glob("*.json")))
+
     def remove(self) -> None:
         """Done: nothing is left to go on from."""
         shutil.rmtree(self.folder)

@@ -40,6 +40,10 @@ LEG_FIELDS: Final = (
     "extra",
     "extra2",
 )
+DEBT: Final = 1
+"""``value_side`` of a debt; 0 is collateral that counts."""
+BYTES: Final = 20
+"""How long a value in limbs is."""
 OWN: Final = (ContractView, Notice)
 """What every position has of its own, beside its family's state."""
 
@@ -72,6 +76,11 @@ COLUMNS: Final = (
     Column("kind", "uint8", "how a population replays it; 255 where there is no position"),
     Column("group", "int32", "number of its market and terms in the head; -1 where there is no position"),
     Column("blocked", "uint8", "the family's own flag"),
+    Column("collateral_limbs", "limbs", "collateral that counts: base units of the unit, 160 bits, lowest byte first"),
+    Column("debt_limbs", "limbs", "all debt, likewise"),
+    Column("value_token", "int32s", "the tokens of what it holds that counts and owes: numbers in the head"),
+    Column("value_side", "int8s", "0 for collateral that counts, 1 for debt"),
+    Column("value_limbs", "limbss", "their values, as collateral_limbs"),
     *(Column(f"leg_{name}", "list", "a population's leg, one a price slot or more") for name in LEG_FIELDS),
 )
 _LEG_TYPES: Final = {"asset": "int32", "side": "int8", "open": "int8"}
@@ -89,6 +98,10 @@ def schema() -> pa.Schema:
         "uint8": pa.uint8(),
         "int32": pa.int32(),
         "int8": pa.int8(),
+        "limbs": pa.binary(BYTES),
+        "int32s": pa.list_(pa.int32()),
+        "int8s": pa.list_(pa.int8()),
+        "limbss": pa.list_(pa.binary(BYTES)),
     }
 
     def kind_of(column: Column) -> Any:

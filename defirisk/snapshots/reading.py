@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from defirisk.auditing.listing import Listing, listing_of
 from defirisk.auditing.partition import AskedMarket
-from defirisk.auditing.summary import DIGITS
+from defirisk.auditing.summary import DIGITS, Summary
 from defirisk.chain.addresses import is_address
 from defirisk.chain.calls import Block
 from defirisk.chain.jsontext import parse
@@ -23,24 +23,29 @@ from defirisk.errors import BadFile, BadSnapshot, InputError
 from defirisk.model import AccountReading, Failure, Market, Position, Token, Unit
 from defirisk.model import Warning as Notice
 from defirisk.snapshots.codec import Undecodable
-from defirisk.snapshots.layout import FORMAT, KEY, MOST_DECIMALS, PositionCodec, schema
+from defirisk.snapshots.layout import FORMAT, KEY, MOST_DECIMALS, PositionCodec, schema, types_of
 from defirisk.snapshots.writing import digest_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from defirisk.protocols.fast import FastRules
+    from defirisk.risk.population import Asset, Group
+    from defirisk.snapshots.part import PartColumns
 
 _WRITE_AGAIN: Final = "write it again with `defirisk snapshot`"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A row group: its rows, its wallets, and the digest of its bytes from ``start`` to ``end``."""
+    """A row group: its rows, its wallets, the digest of its bytes (``start`` to ``end``), what it adds up to today."""
 
     rows: int
     wallets: int
     start: int
     end: int
     digest: str
+    today: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Head:
     markets: tuple[Market, ...]
     groups: tuple[tuple[int, str | None, tuple[float, ...]], ...]
     assets: tuple[tuple[int, Token, int, int], ...]
+    tokens: tuple[tuple[str, str], ...]
     shared: Mapping[str, list[tuple[str, bytes]]]
     parts: tuple[Part, ...]
     digest: str
@@ -140,6 +146,47 @@ class SnapshotFile:
             raise BadSnapshot(f"{self.path.name}: row group {number} holds {len(found)} wallets")
         return [AccountReading(address, tuple(of), tuple(not_of)) for address, (of, not_of) in found.items()]
 
+    def columns(self, number: int) -> PartColumns:
+        """The positions of a row group as arrays.
+
+        Raises:
+            BadSnapshot: they do not fit together.
+        """
+        from defirisk.snapshots.part import columns_of  # noqa: PLC0415 - numpy, only where it is used
+
+        try:
+            return columns_of(self.table(number), *self._numbered, self.head.tokens, self._position)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as problem:
+            raise BadSnapshot(f"{self.path.name}: the columns of row group {number} do not fit: {problem}") from problem
+
+    def today(self, number: int, keep: int) -> Summary:
+        """What the wallets of a row group add up to today.
+
+        Raises:
+            BadSnapshot: it is no such thing.
+        """
+        try:
+            summary = Summary.from_json(self.head.parts[number].today)
+        except (ValueError, KeyError, TypeError) as problem:
+            raise BadSnapshot(f"{self.path.name}: row group {number} does not add up ({problem})") from problem
+        summary.keep = keep
+        for unit in summary.units.values():
+            unit.worst = []
+        return summary
+
+    @cached_property
+    def _numbered(self) -> tuple[tuple[Group, ...], tuple[Asset, ...]]:
+        """Groups and assets by their numbers in the columns."""
+        from defirisk.risk.population import Asset, Group  # noqa: PLC0415 - numpy, only where it is used
+
+        markets = self.head.markets
+        groups = tuple(
+            Group(markets[place], _fast(markets[place], name), terms) for place, name, terms in self.head.groups
+        )
+        return groups, tuple(
+            Asset(markets[place], token, price, scale) for place, token, price, scale in self.head.assets
+        )
+
     def labels(self, number: int) -> list[tuple[str, Mapping[str, str]]]:
         """The wallets of a row group with their labels."""
         table = self.table(number).select(("address", "labels"))
@@ -171,6 +218,17 @@ class SnapshotFile:
                 f"{self.path.name}: what its positions have in common is not sound: {problem}"
             ) from problem
         return codecs
+
+
+def _fast(market: Market, name: str | None) -> FastRules | None:
+    """The float rules of a group: those that its market's own rules name."""
+    if name is None:
+        return None
+    load = getattr(types_of(market.protocol).rules[market.rules], "fast", None)
+    found: FastRules | None = None if load is None else load()
+    if found is None or found.name != name:
+        raise ValueError(f"there are no float rules {name!a:.60}")
+    return found
 
 
 def _digest(path: Path, part: Part) -> str:
@@ -257,6 +315,7 @@ def _read_head(raw: Mapping[str, Any]) -> Head:
         assets=tuple(
             (_whole(place), _token(one), int(price), int(scale)) for place, one, price, scale in raw["assets"]
         ),
+        tokens=tuple((_address(address), str(shown)) for address, shown in raw["tokens"]),
         shared={
             str(protocol): [(str(name), bytes.fromhex(data)) for name, data in table]
             for protocol, table in raw["shared"].items()
@@ -268,6 +327,7 @@ def _read_head(raw: Mapping[str, Any]) -> Head:
                 _whole(one["start"]),
                 _whole(one["end"]),
                 str(one["digest"]),
+                one["today"],
             )
             for one in raw["row_groups"]
         ),

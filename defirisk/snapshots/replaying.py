@@ -7,8 +7,9 @@ this process, in worker processes, or on a cluster; what comes of it does not de
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +23,8 @@ from defirisk.auditing.listing import Wallet, put_wallets
 from defirisk.auditing.result import AuditResult, RunFigures
 from defirisk.auditing.saving import Record, judged, save
 from defirisk.auditing.state import State, state_for
-from defirisk.auditing.summary import merged
-from defirisk.auditing.workers import in_worker, usual, workers
+from defirisk.auditing.summary import Summary, merged
+from defirisk.auditing.workers import MOST, in_worker, usual, workers
 from defirisk.errors import BadSnapshot, InputError
 from defirisk.model import AccountReading, Snapshot
 from defirisk.run import ProgressHook, refuse_fallbacks
@@ -64,19 +65,34 @@ def replay_part(job: Job, number: int) -> Piece:
     """
     file = _opened(job.path, job.digest)
     planner = Planner(job.ask, begun_of(file))
+    if summed(job.ask, planner.engine):
+        from defirisk.snapshots.sums import summary_of_part  # noqa: PLC0415 - numpy, only where it is used
+
+        priced = (token for _, token, _, _ in file.head.assets)
+        known = replace(_of(file, ()), assets=tuple(dict.fromkeys((*file.head.listed, *priced))))
+        plan = planner.plan(known)
+        return Piece(Record(summary_of_part(file, number, plan), Summary(plan.keep), {}), {})
     readings = file.readings(number)
     pieces = [_step(file, planner, part) for part in _parts(readings, STEP)]
     return _joined(pieces, job.ask.keep())
 
 
 def _step(file: SnapshotFile, planner: Planner, readings: list[AccountReading]) -> Piece:
-    head = file.head
-    block = head.block
-    snapshot = Snapshot(head.chain_id, block.number, block.timestamp, head.source, tuple(readings), assets=head.listed)
     try:
-        return Piece(*judged(readings, planner.plan(snapshot)))
+        return Piece(*judged(readings, planner.plan(_of(file, readings))))
     except ArithmeticError as problem:
         raise BadSnapshot(f"{file.path.name} holds a position that nothing can be reckoned of: {problem}") from problem
+
+
+def _of(file: SnapshotFile, readings: Sequence[AccountReading]) -> Snapshot:
+    head = file.head
+    block = head.block
+    return Snapshot(head.chain_id, block.number, block.timestamp, head.source, tuple(readings), assets=head.listed)
+
+
+def summed(ask: Ask, engine: str) -> bool:
+    """Whether only sums are wanted that floats may find: then no position is made but those that they cannot decide."""
+    return engine == "fast" and not (ask.output or ask.outcomes or ask.top or ask.terms.thresholds)
 
 
 @lru_cache(maxsize=4)
@@ -180,7 +196,7 @@ class _Replaying:
             await asyncio.to_thread(self._keep_all, on_cluster(cluster, replay_part, job, numbers))
             return self._done
         distinct = self._file.head.listing.distinct
-        count = min(usual(distinct) if job.ask.workers is None else job.ask.workers, len(numbers))
+        count = min(_processes(distinct) if job.ask.workers is None else job.ask.workers, len(numbers))
         with workers(count) as pool:
             waiting = {asyncio.ensure_future(self._here(pool, job, number)) for number in numbers}
             try:
@@ -206,6 +222,11 @@ class _Replaying:
         self._wallets += self._file.head.parts[number].wallets
         if self._progress:
             self._progress(DONE, self._wallets, self._file.head.listing.distinct)
+
+
+def _processes(wallets: int) -> int:
+    """As many as there are cores: nothing else is to be done here meanwhile."""
+    return min(MOST, os.cpu_count() or 1) if usual(wallets) else 0
 
 
 def _concluded(ask: Ask, file: SnapshotFile, state: State, done: Collection[int]) -> AuditResult:

@@ -84,7 +84,8 @@ class _Taking:
 
     async def run(self, file: BinaryIO) -> Taken:
         listing = self._begun.listing
-        writer = SnapshotWriter(file, [(one.name, one.protocol) for one in self._deployments])
+        asked = [(one.name, one.protocol) for one in self._deployments]
+        writer = SnapshotWriter(file, asked, chain_id=self._chain.chain_id, block=self._chain.block.number)
         for chunk in range(listing.chunks):
             wallets = wallets_of(self._state, chunk)
             readings = await self._read([wallet.address for wallet in wallets])

@@ -8,36 +8,58 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from defirisk.auditing.partition import AskedMarket, Plan, judge_partition
 from defirisk.auditing.rows import figure, health_figure
+from defirisk.auditing.summary import Summary, merged
 from defirisk.chain.calls import Block
 from defirisk.model import AccountReading, Failure, Market, Position, Token
 from defirisk.model import Warning as Notice
-from defirisk.report.sanitize import clean
+from defirisk.report.sanitize import clean, symbol
 from defirisk.risk.population import Asset, Group, Population
-from defirisk.snapshots.layout import COLUMNS, FORMAT, KEY, LEG_FIELDS, NO_POSITION, PositionCodec, schema
+from defirisk.snapshots.layout import BYTES, COLUMNS, DEBT, FORMAT, KEY, LEG_FIELDS, NO_POSITION, PositionCodec, schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROWS: Final = 20_000
 """Rows that are gathered before they are written as a row group."""
 _CODEC: Final = "zstd"
+_NOTHING: Final[dict[str, Any]] = {
+    "kind": NO_POSITION,
+    "group": -1,
+    "blocked": 0,
+    "collateral_limbs": bytes(BYTES),
+    "debt_limbs": bytes(BYTES),
+    "value_token": [],
+    "value_side": [],
+    "value_limbs": [],
+}
+"""What a row without a position has in its columns."""
 
 
 class SnapshotWriter:
     """Writes readings into a binary file that is new."""
 
-    def __init__(self, file: BinaryIO, markets: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self, file: BinaryIO, markets: Sequence[tuple[str, str]], *, chain_id: int = 0, block: int = 0
+    ) -> None:
         import pyarrow.parquet as pq  # noqa: PLC0415 - late
 
         self._file = _Hashing(file)
         self._writer = pq.ParquetWriter(self._file, schema(), compression=_CODEC, store_schema=True)
         self._markets = tuple(markets)
+        asked = tuple(AskedMarket(name, protocol) for name, protocol in markets)
+        self._plan = Plan(chain_id, block, asked, (), nearest=False, rows=False)
         self._codecs: dict[str, PositionCodec] = {}
         self._places: dict[Market, int] = {}
         self._assets: dict[Asset, int] = {}
         self._groups: dict[Any, int] = {}
         self._found: list[Group] = []
+        self._tokens: dict[tuple[str, str], int] = {}
         self._rows: list[dict[str, Any]] = []
+        self._today = Summary()
         self._wallets = 0
         self._parts: list[dict[str, Any]] = []
 
@@ -57,19 +79,20 @@ class SnapshotWriter:
                 row |= self._row(positions.get(key), failures.get(name), population, numbers.get(key))
                 self._rows.append(row)
             self._wallets += 1
+        self._today = merged([self._today, judge_partition(readings, self._plan).summary])
         if len(self._rows) >= ROWS:
-            self._flush()
+            self.flush()
 
     def _row(
         self, position: Position | None, failure: Failure | None, population: Population, number: int | None
     ) -> dict[str, Any]:
-        nothing = {"kind": NO_POSITION, "group": -1, "blocked": 0, **{f"leg_{name}": [] for name in LEG_FIELDS}}
+        nothing = _NOTHING | {f"leg_{name}": [] for name in LEG_FIELDS}
         if failure is not None:
             return nothing | {"status": "failed", "error": failure.code, "error_message": clean(failure.message)}
         if position is None or number is None:
             return nothing | {"status": "no-position"}
         codec = self._codecs.setdefault(position.market.protocol, PositionCodec(position.market.protocol))
-        row = nothing | {"state": codec.encode(position), "rules": position.rules.name, **_figures(position)}
+        row = nothing | {"state": codec.encode(position), "rules": position.rules.name, **self._figures(position)}
         return row | self._columns(population, number)
 
     def _columns(self, population: Population, number: int) -> dict[str, Any]:
@@ -82,6 +105,32 @@ class SnapshotWriter:
         columns["blocked"] = int(population.blocked[number])
         columns["group"] = self._group(group)
         return columns
+
+    def _figures(self, position: Position) -> dict[str, Any]:
+        """What it is today."""
+        unit = position.market.unit
+        row: dict[str, Any] = {"unit": clean(unit.symbol)}
+        if position.unpriced:
+            return {**row, "status": "failed", "error": "unpriced"}
+        standing = position.rules.standing(position.state)
+        held = [(leg.token, 0, leg.value) for leg in standing.collateral if leg.counts]
+        held += [(leg.token, DEBT, leg.value) for leg in standing.debt]
+        return {
+            **row,
+            "status": "ok" if standing.at_stake else "no-position",
+            "liquidatable": standing.liquidatable,
+            **health_figure(standing.health_factor),
+            **figure("collateral_value", standing.collateral_value, unit.decimals),
+            **figure("debt_value", standing.debt_value, unit.decimals),
+            "collateral_limbs": _limbs(standing.collateral_value),
+            "debt_limbs": _limbs(standing.debt_value),
+            "value_token": [self._token(token) for token, _, _ in held],
+            "value_side": [side for _, side, _ in held],
+            "value_limbs": [_limbs(value) for _, _, value in held],
+        }
+
+    def _token(self, token: Token) -> int:
+        return self._tokens.setdefault((token.address, symbol(token)), len(self._tokens))
 
     def _group(self, group: Group) -> int:
         key = (group.market, None if group.fast is None else group.fast.name, group.terms)
@@ -96,8 +145,8 @@ class SnapshotWriter:
     def _market(self, market: Market) -> int:
         return self._places.setdefault(market, len(self._places))
 
-    def _flush(self) -> None:
-        """One row group, and where it lies in the file with the digest of its bytes."""
+    def flush(self) -> None:
+        """Write what was added and is not written yet as a row group."""
         import pyarrow as pa  # noqa: PLC0415 - late
 
         if not self._rows:
@@ -106,12 +155,16 @@ class SnapshotWriter:
         cells = [
             pa.array([row.get(column.name) for row in self._rows], kinds.field(column.name).type) for column in COLUMNS
         ]
+        self.put(pa.table(cells, kinds), self._wallets, self._today)
+        self._rows, self._wallets, self._today = [], 0, Summary()
+
+    def put(self, table: pa.Table, wallets: int, today: Summary) -> None:
+        """A row group as it is: whole wallets, and what they add up to today."""
         self._file.restart()
-        self._writer.write_table(pa.table(cells, kinds), row_group_size=len(self._rows))
+        self._writer.write_table(table, row_group_size=len(table))
         start, end, digest = self._file.written()
-        part = {"rows": len(self._rows), "wallets": self._wallets, "start": start, "end": end, "digest": digest}
-        self._parts.append(part)
-        self._rows, self._wallets = [], 0
+        part = {"rows": len(table), "wallets": wallets, "start": start, "end": end, "digest": digest}
+        self._parts.append({**part, "today": today.to_json()})
 
     def finish(
         self,
@@ -124,7 +177,7 @@ class SnapshotWriter:
         warnings: Sequence[Notice],
     ) -> None:
         """Write the head; nothing can be added then."""
-        self._flush()
+        self.flush()
         head = {
             "format": FORMAT,
             "written_by": f"defirisk {version('defirisk')}",
@@ -139,6 +192,7 @@ class SnapshotWriter:
             "assets": [
                 [self._market(one.market), _token(one.token), str(one.price), str(one.scale)] for one in self._assets
             ],
+            "tokens": [list(one) for one in self._tokens],
             "shared": {protocol: codec.table for protocol, codec in self._codecs.items()},
             "row_groups": self._parts,
         }
@@ -163,24 +217,12 @@ def digest_of(head: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def _limbs(value: int) -> bytes:
+    return value.to_bytes(BYTES, "little")
+
+
 def _token(token: Token) -> list[Any]:
     return [token.address, token.symbol, token.decimals]
-
-
-def _figures(position: Position) -> dict[str, Any]:
-    unit = position.market.unit
-    row: dict[str, Any] = {"unit": clean(unit.symbol)}
-    if position.unpriced:
-        return {**row, "status": "failed", "error": "unpriced"}
-    standing = position.rules.standing(position.state)
-    return {
-        **row,
-        "status": "ok" if standing.at_stake else "no-position",
-        "liquidatable": standing.liquidatable,
-        **health_figure(standing.health_factor),
-        **figure("collateral_value", standing.collateral_value, unit.decimals),
-        **figure("debt_value", standing.debt_value, unit.decimals),
-    }
 
 
 class _Hashing(io.RawIOBase):

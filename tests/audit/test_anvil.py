@@ -83,6 +83,8 @@ def test_the_only_endpoint_dies_halfway(people, healthy, tmp_path):
         proxy.fault = after(4, Drop())
         ran = audited(people, folder, proxy.url)
     assert ran.code == 3, ran.err
+    assert "error[endpoint-unreachable]" in ran.err
+    assert "--resume" in ran.err
     rows = list(csv.DictReader((folder / "p.csv").read_text().splitlines()))
     assert [row["address"] for row in rows] == people.wallets
     right = {row["address"]: row for row in csv.DictReader(healthy[0][0].decode().splitlines())}

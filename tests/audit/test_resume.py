@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from defirisk.auditing.state import State, state_for
 from defirisk.cli.app import app
 from defirisk.errors import RunInProgress, StateExists
-from tests.support.rpc_server import Drop, Pass, Raw, RpcServer
+from tests.support.rpc_server import RpcServer
 
 from .conftest import RECORDING, WALLETS, Ran, lasting, live, spawn
 
@@ -125,9 +125,9 @@ def result_names(folder):
 
 def test_killed_again_and_again_at_odd_times(folder, endpoint, reference):
     """Each attempt lives a little longer than the last."""
-    for attempt in range(8):
+    for attempt in range(5):
         process = start(command(endpoint, folder, *(["--resume"] if attempt else [])))
-        time.sleep(reference[2] * (0.25 + attempt * 0.11))
+        time.sleep(reference[2] * (0.3 + attempt * 0.15))
         process.send_signal((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[attempt % 3])
         process.communicate(timeout=30)
         if process.returncode == 0:
@@ -210,18 +210,16 @@ def test_it_does_not_go_on_with_anything_else(folder, endpoint):
     assert now == held
 
 
-@pytest.mark.parametrize("header", [{"hash": "0x" + "cc" * 32}, {"timestamp": "0x77"}])
-def test_a_replaced_block_stops_it_with_3_and_no_other_is_pinned(header, folder, endpoint, reference):
+def test_a_replaced_block_stops_it_with_3_and_no_other_is_pinned(folder, endpoint, reference):
     state = interrupted(folder, endpoint)
     manifest = (state / "manifest.json").read_bytes()
-    endpoint.header = header
+    endpoint.header = {"hash": "0x" + "cc" * 32}
     ran = inside(command(endpoint, folder, "--resume"))
     assert (ran.code, ran.out) == (3, "")
     assert "error[block-reorganised]" in ran.err
     assert (state / "manifest.json").read_bytes() == manifest
     assert not (folder / "p.csv").exists()
     endpoint.header = {}
-    endpoint.block = endpoint.block  # the same history is back
     finished(folder, endpoint, reference)
 
 
@@ -246,7 +244,7 @@ def test_a_block_replaced_while_it_was_read_is_noticed_before_anything_is_writte
 
 
 def test_two_runs_at_once(folder, endpoint, reference):
-    endpoint.latency = 0.4
+    endpoint.latency = 0.25
     first = start(command(endpoint, folder))
     while not (folder / "p.csv.resume" / "manifest.json").exists():
         time.sleep(0.002)
@@ -299,7 +297,7 @@ def test_a_broken_state_is_said(name, folder, endpoint):
     assert "begin anew" in ran.err
 
 
-@pytest.mark.parametrize("limit", [0, 300, 4000, 12_000])
+@pytest.mark.parametrize("limit", [300, 12_000])
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(limit, folder, endpoint, reference):
     """A limit on the size of files, at which the kernel refuses to write, as a full disk does."""
     ran = spawn(command(endpoint, folder), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
@@ -334,56 +332,7 @@ def test_a_full_stdout_leaves_the_tables_and_what_can_be_resumed(folder, endpoin
     finished(folder, endpoint, reference)
 
 
-# --- an endpoint that misbehaves ---
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        [Raw(429)] * 3 + [Pass()],
-        [Drop(), Pass(), Pass(), Pass(), Pass()],
-        [Raw(503), Pass(), Raw(body=b"[{", announced=99), Pass()],
-    ],
-    ids=["429 for a while", "one in five dropped", "errors and cut answers"],
-)
-def test_trouble_changes_no_row(trouble, folder, endpoint, reference):
-    endpoint.script.extend((trouble * 40)[:40])
-    ran = inside(command(endpoint, folder))
-    assert ran.code == 0, ran.err
-    assert result(folder) == reference[0]
-    assert lasting(ran.json) == reference[1]
-
-
-@pytest.mark.parametrize("batches", ["short", "object"])
-def test_answers_of_a_wrong_length_change_no_row(batches, folder, endpoint, reference):
-    """Each JSON-RPC batch lacks an answer: it is asked one by one instead, and that is said."""
-    endpoint.multicall, endpoint.batches = None, batches
-    ran = inside(command(endpoint, folder))
-    assert ran.code == 0, ran.err
-    assert result(folder) == reference[0]
-    assert "no-json-batch" in {warning["code"] for warning in ran.json["warnings"]}
-
-
-def test_an_endpoint_that_dies_halfway_loses_no_wallet(folder, endpoint, reference):
-    """All it gave is kept, the rest is listed as failed, the exit code is 3, and --resume gets the rest."""
-    process = start([*command(endpoint, folder)])
-    while not (folder / "p.csv.resume" / "chunks" / "000001.json").exists():
-        time.sleep(0.002)
-    endpoint.script.extend([Drop()] * 10_000)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 3, err
-    summary = json.loads(out)
-    lines = (folder / "p.csv").read_text().splitlines()
-    assert len(lines) == 1 + len(WALLETS)
-    failed = [line for line in lines if '"failed"' in line]
-    assert 0 < len(failed) < len(WALLETS)
-    assert summary["wallets"]["failed"] == len(failed) == summary["failures"] == len(summary["failed"])
-    assert not summary["complete"]
-    assert "endpoint-unreachable" in err
-    assert "--resume" in err
-    endpoint.script.clear()
-    ran = finished(folder, endpoint, reference)
-    assert ran.json["complete"]
+# --- wallets that fail; what an endpoint may do wrong is in test_anvil.py ---
 
 
 def test_wallets_that_fail_once_are_asked_again_at_the_end(folder, endpoint, reference):
@@ -401,6 +350,7 @@ def test_wallets_that_fail_once_are_asked_again_at_the_end(folder, endpoint, ref
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert json.loads(out)["run"]["retried"] >= 1
+    assert lasting(json.loads(out)) == reference[1]
     assert result(folder) == reference[0]
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from defirisk.chain.calls import Answer, Block, Call
-from defirisk.model import Ended, Position
+from defirisk.model import Ended, Limit, Limits, Position
 from defirisk.protocols.compound_v2.account import accrued_sums, supply_of
 from defirisk.protocols.compound_v2.family import PROTOCOL
 from defirisk.protocols.compound_v2.rules import ORIGINAL
@@ -18,9 +18,10 @@ from defirisk.protocols.interface import Deployment, Pair, Refused
 from defirisk.risk.replay import Replay, replay
 from tests.support.scopes import assert_same_in_both_scopes
 
+from .evm import Reverted
 from .local_chain import LocalChain, _answer
 from .rpc import Rpc
-from .venus_market import KINDS, LIQUIDATOR, Venus, stop_interest, venus
+from .venus_market import KINDS, LIQUIDATOR, PROVIDER, Venus, enter, stop_interest, venus
 
 STABLE = ("USDV", "DAIV", "CENT")
 SCENARIOS: dict[str, dict[str, int]] = {
@@ -268,3 +269,54 @@ def test_some_were_liquidatable_that_the_view_called_healthy() -> None:
 def test_both_scopes_read_the_same_of_what_is_owed_and_secures(market: Venus) -> None:
     here = Deployment("venus-local", "compound-v2", "local", 31337, market.comptroller.address)
     assert assert_same_in_both_scopes(LocalChain(market.evm.rpc), [here], market.wallets, chunk=10) > 20
+
+
+# --- what a market still takes ------------------------------------------------------------------------------------
+
+
+SPARE = 12_345
+
+
+def limits_of(made: Venus, place: int) -> Limits:
+    """What our rules say that a market still takes, asked of the first wallet that has something there."""
+    for position in read(made).values():
+        for limits in position.rules.limits(position.state):
+            if index_of(made, position.state.holdings[limits.slot]) == place:
+                return limits
+    raise AssertionError(place)
+
+
+@pytest.mark.parametrize("place", range(len(KINDS)))
+def test_the_supply_cap_takes_exactly_the_room_that_is_told(still: Venus, place: int) -> None:
+    one = still.markets[place]
+    supply = one.vtoken.call("exchangeRateStored") * one.vtoken.call("totalSupply") // 10**18
+    still.comptroller.send("_setMarketSupplyCaps", [one.vtoken.address], [supply + SPARE])
+    limits = limits_of(still, place)
+    room = limits.supply.room
+    assert room == SPARE
+    one.token.send("mint", LIQUIDATOR, SPARE + 1)
+    with pytest.raises(Reverted, match="market supply cap reached"):
+        one.vtoken.send("mint", room + 1, sender=LIQUIDATOR)
+    one.vtoken.send("mint", room, sender=LIQUIDATOR)
+    still.comptroller.send("_setMarketSupplyCaps", [one.vtoken.address], [0])
+    assert limits_of(still, place).supply.room == 0
+    with pytest.raises(Reverted, match="market supply cap is 0"):
+        one.vtoken.send("mint", 1, sender=LIQUIDATOR)
+
+
+@pytest.mark.parametrize("place", range(len(KINDS)))
+def test_the_borrow_cap_takes_exactly_the_room_that_is_told(still: Venus, place: int) -> None:
+    """Up to the Comptroller before the diamond a total that reaches the cap is refused, and a cap of 0 is none."""
+    one = still.markets[place]
+    enter(still, PROVIDER, still.markets)
+    assert limits_of(still, place).borrow == Limit()
+    still.comptroller.send("_setMarketBorrowCaps", [one.vtoken.address], [one.vtoken.call("totalBorrows") + SPARE])
+    limits = limits_of(still, place)
+    assert limits.borrow is not None
+    room = limits.borrow.room
+    assert room == SPARE - 1
+    with pytest.raises(Reverted, match="market borrow cap reached"):
+        one.vtoken.send("borrow", room + 1, sender=PROVIDER)
+    one.vtoken.send("borrow", room, sender=PROVIDER)
+    assert one.vtoken.call("borrowBalanceStored", PROVIDER) == room
+    assert limits_of(still, place).borrow.room == 0

@@ -29,7 +29,7 @@ SYMBOLS = tuple(kind.symbol for kind in KINDS)
 
 @pytest.fixture(scope="module")
 def market() -> Iterator[Venus]:
-    with venus() as made:
+    with venus(stale=100) as made:
         stop_interest(made)
         yield made
 

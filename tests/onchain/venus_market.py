@@ -143,15 +143,15 @@ def _published(source: str) -> Artifact:
 
 
 @contextmanager
-def venus() -> Iterator[Venus]:
-    """A market with positions and months of interest that nobody accrued."""
+def venus(stale: int = STALE_BLOCKS) -> Iterator[Venus]:
+    """A market with positions and months of interest (so many blocks of it) that nobody accrued."""
     built = artifacts()  # before the chain's clock starts
     with anvil.running() as rpc:
         made = deploy_venus(Evm(rpc, OWNER), built)
         _provide(made)
         _people(made)
         _supply_liquidator(made)
-        rpc("anvil_mine", hex(STALE_BLOCKS))
+        rpc("anvil_mine", hex(stale))
         yield made
 
 

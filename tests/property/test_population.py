@@ -22,7 +22,7 @@ from tests.unit.compound_v2 import worlds as compounds
 
 WAD = 10**18
 drawn = settings(
-    max_examples=8,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

@@ -24,7 +24,7 @@ from defirisk.fixedpoint import WAD
 from defirisk.model import Position, Scenario
 from defirisk.protocols import registry
 from defirisk.protocols.aave_v2.rules import RULES as AAVE_V2
-from defirisk.protocols.aave_v3 import fast as aave
+from defirisk.protocols.aave_v3 import fast_terms as aave
 from defirisk.protocols.aave_v3.rules import RULES
 from defirisk.protocols.compound_v2.rules import ORIGINAL
 from defirisk.reading import read_snapshot
@@ -86,7 +86,9 @@ def test_recorded_wallets_of_compound_v2_with_debts_near_the_edge() -> None:
     positions = [placed(ORIGINAL, one, "compound-v2", 18) for one in states]
     owed = {token.address: 60 * WAD // 100 for token in positions[0].tokens[:3]}
     falls = [moving(f"-{percent}%", {t.address: -percent * WAD // 100 for t in positions[0].tokens[3:]}) for percent in (20, 50, 80)]
-    both = compared(positions, bound(positions, [moving("up", owed), *falls, *parse_drops(DROPS)]))
+    cases = bound(positions, [moving("up", owed), *falls, *parse_drops(DROPS)])
+    both = compared(positions, cases, loop_of=compiling.compiled)
+    assert np.array_equal(both.fast.bad_debt_value, compared(positions, cases).fast.bad_debt_value)
     assert_agree(positions, both)
     assert both.exact.liquidatable.mean() > 0.05
     assert both.fast.handed_over_share < 0.2
@@ -98,8 +100,10 @@ def test_recorded_wallets_of_comet(market: str) -> None:
     states = recording.states(recording.data["stale"]["totals"], recording.prices())
     positions = [placed(recording.rules, one, "compound-v3") for one in states]
     falls = [moving(f"-{percent}%", {a.token.address: -percent * WAD // 100 for a in recording.assets}) for percent in range(5, 95, 10)]
-    both = compared(positions, bound(positions, falls))
+    cases = bound(positions, falls)
+    both = compared(positions, cases, loop_of=compiling.compiled)
     assert_agree(positions, both)
+    assert np.array_equal(both.fast.bad_debt_value, compared(positions, cases).fast.bad_debt_value)
     assert both.exact.bad_debt_value.any()
     assert both.fast.handed_over_share < 0.1
 
@@ -334,6 +338,15 @@ def test_without_numba_auto_is_exact_and_fast_is_refused(monkeypatch: pytest.Mon
         engines.chosen("fast", 10**6)
 
 
+def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.core import caching
+
+    monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
+    fast = drawn()[0].rules.fast()
+    loop = compiling._compiled.__wrapped__(fast.name, compiling._functions(fast))
+    assert type(loop._cache).__name__ == "NullCache"
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(UnknownEngine, match="quick"):
         engines.chosen("quick", 1)
@@ -359,3 +372,10 @@ def test_columns_that_do_not_fit_together_never_reach_machine_code(number: int) 
     with pytest.raises(BadFile, match="do not fit together"):
         replay_population(population, bound(drawn()[:5], parse_drops("30")), BOOK, engine="fast")
     assert what
+
+
+def test_columns_of_other_assets_than_the_positions_are_refused() -> None:
+    good = Population.of(drawn()[:5])
+    odd = replace(good, assets=tuple(replace(asset, price=asset.price + 1) for asset in good.assets))
+    with pytest.raises(BadFile, match="do not know an asset"):
+        replay_population(odd, bound(drawn()[:5], parse_drops("90")), BOOK, engine="exact")

@@ -65,7 +65,7 @@ def _check_borrowable(desk: Desk, offer: Offer, amount: int, shares: int) -> Non
         raise Refused(reasons.not_borrowable)
     if conduct.borrowable_by_emode:
         _check_emode(desk, reserve)
-    if conduct.checks_supply and offer.books is not None:
+    if conduct.checks_supply and offer.books is not None and offer.books.cash is not None:
         owed = desk.revision.debt_balance(shares, reserve.variable_borrow_index) if conduct.by_shares else amount
         if desk.revision.supply_balance(offer.books.supply, reserve.liquidity_index) < owed:
             raise Refused(reasons.amount)

@@ -120,7 +120,8 @@ class Desk:
 
     def check_cash(self, offer: Offer, amount: int) -> None:
         """What is taken out must be there."""
-        if offer.books is not None and amount > offer.books.cash:
+        cash = None if offer.books is None else offer.books.cash
+        if cash is not None and amount > cash:
             raise Refused(self.conduct.reasons.cash)
 
 
@@ -172,5 +173,6 @@ def moved_books(offer: Offer, **moves: int) -> Offer:
     books = offer.books
     if books is None:
         return offer
-    changed = {name: zero_floor_sub(getattr(books, name) + move, 0) for name, move in moves.items()}
+    moved = {name: move for name, move in moves.items() if getattr(books, name) is not None}
+    changed = {name: zero_floor_sub(getattr(books, name) + move, 0) for name, move in moved.items()}
     return replace(offer, books=replace(books, **changed))

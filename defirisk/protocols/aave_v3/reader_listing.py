@@ -19,6 +19,8 @@ from defirisk.protocols.aave_v3.reader_reserves import Listed, read_price_time
 from defirisk.protocols.aave_v3.rules import AaveV3Rules
 
 BALANCE_OF: Final = Abi.load("erc20")["balanceOf"]
+_ALL_LENT_FROM: Final = "3.4"
+"""Before, a reserve that is owed though nobody supplied it mints what it lends: GHO."""
 _FLOORED_FROM: Final = "3.5"
 """From here on what the treasury is due is rounded down."""
 
@@ -62,7 +64,9 @@ def _books(answers: Answers, site: Site, one: Listed, rules: AaveV3Rules) -> Boo
         supply: int = answers.word(ABI["scaledTotalSupply"], one.a_token)
         debt: int = answers.word(ABI["scaledTotalSupply"], one.variable_debt_token)
         stable = 0 if one.stable_debt_token is None else answers.probe(ABI["totalSupply"], one.stable_debt_token)
-        return Books(supply, debt, _treasury(one, rules, debt), _cash(answers, site, one), stable or 0)
+        minted = rules.name < _ALL_LENT_FROM and debt > 0 and supply == 0
+        cash = None if minted else _cash(answers, site, one)
+        return Books(supply, debt, _treasury(one, rules, debt), cash, stable or 0)
     except ReadError:  # a recording that lacks it, or a token that does not say: nothing is said of caps then
         return None
 

@@ -194,7 +194,7 @@ def seize_ratio(w: Any, one: int, other: int) -> tuple[float, float]:
 
 
 def step(
-    w: Any, split: int, count: int, one: int, other: int, terms: Any, blocked: int, told: Any, todo: Any
+    w: Any, split: int, count: int, one: int, other: int, terms: Any, blocked: int, splits: bool, told: Any, todo: Any
 ) -> int:
     """``CToken.liquidateBorrow`` for the most that goes through: what may be closed, or what the collateral covers."""
     if not (w[one, OPEN] and w[other, OPEN]):

@@ -31,7 +31,7 @@ class Comptroller:
 
     ``incentive`` wad, ``None`` where each market has its own. ``vai`` is Venus's VAIController and ``liquidator`` its
     Liquidator contract, ``None`` elsewhere. ``block`` is the block number that its contracts count, ``None`` where
-    nobody could be asked.
+    nobody could be asked. ``venus`` whether it knows of a VAIController, set or not: its caps are Venus's then.
     """
 
     entry: str
@@ -44,6 +44,7 @@ class Comptroller:
     vai: str | None
     liquidator: str | None
     block: int | None
+    venus: bool = False
 
 
 def comptroller_calls(entry: str) -> list[Call]:
@@ -80,6 +81,7 @@ def read_comptroller(answers: Answers, entry: str) -> Comptroller:
         vai=_contract(answers, entry, "vaiController"),
         liquidator=_contract(answers, entry, "liquidatorContract"),
         block=_block_number(answers, entry),
+        venus=_probe(answers, entry, "vaiController") is not None,
     )
 
 

@@ -192,11 +192,10 @@ def _caps(answers: Answers, site: Comptroller, market: str, listing: Listing) ->
     """``mintAllowed`` and ``borrowAllowed``; what is no longer listed takes nothing new."""
     minting = _is_set(answers, site, market, "mintGuardianPaused") or _is_paused(answers, site, market, _MINT)
     borrowing = _is_set(answers, site, market, "borrowGuardianPaused") or _is_paused(answers, site, market, _BORROW)
-    venus = site.vai is not None
     return Caps(
         most_borrows=_most(answers.probe(ABI["borrowCaps"], site.entry, market), reachable=listing.newer),
-        most_supply=_most(answers.probe(ABI["supplyCaps"], site.entry, market), reachable=venus),
-        by_tokens=venus,
+        most_supply=_most(answers.probe(ABI["supplyCaps"], site.entry, market), reachable=site.venus),
+        by_tokens=site.venus,
         mint_paused=minting or not listing.listed,
         borrow_paused=borrowing or not listing.listed or not listing.borrow_allowed,
         repay_paused=_is_paused(answers, site, market, _REPAY) or not listing.listed,
@@ -206,7 +205,7 @@ def _caps(answers: Answers, site: Comptroller, market: str, listing: Listing) ->
 
 def _most(cap: int | None, *, reachable: bool) -> int | None:
     """The largest total that a cap lets in: itself (and 0 is nothing), or one less (and 0 is no cap)."""
-    if cap is None or (reachable and cap >= _NO_CAP):
+    if cap is None or cap >= _NO_CAP:
         return None
     return cap if reachable else cap - 1 if cap else None
 

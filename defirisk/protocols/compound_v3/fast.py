@@ -170,7 +170,7 @@ def fetched(w: Any, i: int, base: int) -> tuple[float, float]:
 
 
 def step(
-    w: Any, split: int, count: int, one: int, other: int, terms: Any, blocked: int, told: Any, todo: Any
+    w: Any, split: int, count: int, one: int, other: int, terms: Any, blocked: int, splits: bool, told: Any, todo: Any
 ) -> int:
     """``Comet.absorb`` of the whole account, and the sale of what was seized."""
     if not w[other, OPEN]:

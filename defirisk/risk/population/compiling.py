@@ -34,12 +34,14 @@ def _compiled(name: str, functions: tuple[FunctionType, ...]) -> Callable[..., N
     import numba  # noqa: PLC0415 - an extra, and slow to import
 
     njit: Any = numba.njit
-    inner = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    linked = _linked(name, functions, njit(**inner))
+    # without numba's reference counts, which would cost more than the replay: nothing here makes an array
+    plain = {"error_model": "numpy", "_nrt": False}
+    inner = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **plain)
+    linked = _linked(name, functions, inner)
     try:
-        return cast("Callable[..., None]", njit(nogil=True, error_model="numpy", cache=True)(linked))
+        return cast("Callable[..., None]", njit(nogil=True, cache=True, **plain)(linked))
     except RuntimeError:  # no folder for the cache can be written to: compile in every run
-        return cast("Callable[..., None]", njit(nogil=True, error_model="numpy")(linked))
+        return cast("Callable[..., None]", njit(nogil=True, **plain)(linked))
 
 
 def interpreted(fast: FastRules) -> Callable[..., None]:
@@ -86,10 +88,16 @@ def _bound(function: FunctionType, names: dict[str, Any]) -> FunctionType:
     return FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__, function.__defaults__)
 
 
-def _digest(functions: Sequence[Any]) -> str:
-    """Of the files that a family's functions stand in and of those that all families share."""
-    files = {function.__code__.co_filename for function in functions}
+def _digest(functions: Sequence[FunctionType]) -> str:
+    """Of the files that a family's functions stand in and those that all families share, and of the constants that
+    the functions name, wherever those stand.
+    """
     told = hashlib.sha256()
+    for function in functions:
+        known = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+        constants = {name: known[name] for name in sorted(known) if isinstance(known[name], int | float)}
+        told.update(f"{function.__name__} {constants!r}".encode())
+    files = {function.__code__.co_filename for function in functions}
     for name in sorted(files | {str(module.__file__) for module in (bounded, loop, scratch)}):
         path = Path(name)
         told.update(path.read_bytes() if path.is_file() else name.encode())

@@ -17,7 +17,7 @@ from defirisk.risk.families import FamilyBook
 from defirisk.risk.population.columns import FAST, LEG, Population
 from defirisk.risk.population.compiling import can_compile, compiled
 from defirisk.risk.population.exactly import ExactPairs
-from defirisk.risk.population.loop import HANDED_OVER, LEFT_OUT, MOST_LEGS
+from defirisk.risk.population.loop import HANDED_OVER, LEFT_OUT, MOST_LEGS, scratch_arrays
 from defirisk.risk.population.outcomes import VALUES, PopulationOutcomes, empty_outcomes
 from defirisk.risk.population.prices import PriceTable, price_table
 from defirisk.risk.replay import liquidators
@@ -253,5 +253,6 @@ class _Work(NamedTuple):
             self.arrays["ended"],
             self.fate,
             losses,
+            *scratch_arrays(len(self.table.splits)),
         )
         return losses

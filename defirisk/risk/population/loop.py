@@ -11,9 +11,10 @@ A family gives four functions (:class:`defirisk.protocols.fast.FastRules`), writ
 ``judge(w, split, count, terms, blocked, told) -> int``
     Value the legs (``w[:, VALUE]``; collateral is ``w[:split]``, debts are ``w[split:count]``) and fill ``told``. YES
     if the position is liquidatable, NO, or UNDECIDED.
-``step(w, split, count, one, other, terms, blocked, told, todo) -> int``
+``step(w, split, count, one, other, terms, blocked, splits, told, todo) -> int``
     One call of collateral leg ``one`` against debt leg ``other`` at the largest amount that the rules accept: fill
-    ``todo`` and change nothing. YES if they accept it, NO if they refuse, or UNDECIDED.
+    ``todo`` (RECEIVED only where ``splits``: market prices decide whether it pays) and change nothing. YES if they
+    accept it, NO if they refuse, or UNDECIDED.
 ``settle(w, split, count, one, other, terms, todo) -> None``
     Do what ``todo`` says: SHARES, AMOUNT, OTHER, LOST of the legs, with bounds.
 
@@ -196,7 +197,7 @@ def act(
             if other == count:
                 break
             tried |= 1 << other
-            accepted = step(w, split, count, one, other, terms, blocked, told, todo)
+            accepted = step(w, split, count, one, other, terms, blocked, splits, told, todo)
             if accepted == YES:
                 allowed = 1
                 accepted = pays(w, one, other, todo) if splits else YES
@@ -238,7 +239,7 @@ def liquidated(
             acted, one, other = act(w, split, count, terms, blocked, splits, told, todo)
         else:
             one, other = split - split, split
-            acted = step(w, split, count, one, other, terms, blocked, told, todo)
+            acted = step(w, split, count, one, other, terms, blocked, splits, told, todo)
             if acted == YES:
                 settle(w, split, count, one, other, terms, todo)
         if acted == UNDECIDED:
@@ -304,20 +305,21 @@ def replay_rows(
     ended: Any,
     fate: Any,
     losses: Any,
+    w: Any,
+    assets: Any,
+    told: Any,
+    todo: Any,
+    sums: Any,
+    look: Any,
 ) -> None:
     """Replay ``rows[first:last]`` under every scenario.
 
     Prices are [asset, scenario] (:class:`~defirisk.risk.population.prices.PriceTable`); ``figures`` are the six arrays
     of floats [row, scenario] in the order health factor, repaid, bad debt, uncovered, debt, collateral; ``fate`` tells
-    what became of a pair; ``losses`` [scenario, asset] adds bad debt up.
+    what became of a pair; ``losses`` [scenario, asset] adds bad debt up. The rest is scratch
+    (:func:`scratch_arrays`), which machine code without reference counts cannot make.
     """
     healths, repaids, bads, uncovereds, debts, collaterals = figures
-    w = np.zeros((MOST_LEGS, WIDTH))
-    assets = np.zeros(MOST_LEGS, np.int64)
-    told = np.zeros(TOLD)
-    todo = np.zeros(TODO)
-    sums = np.zeros(SUMS)
-    look = np.zeros(len(splits))
     for number in range(first, last):
         row = rows[number]
         low, high = offsets[row], offsets[row + 1]
@@ -325,10 +327,11 @@ def replay_rows(
         mine = terms[terms_of[row]]
         flag = blocked[row]
         start(w, count)
-        repaids[row, :] = 0.0
-        bads[row, :] = 0.0
-        uncovereds[row, :] = 0.0
-        ended[row, :] = HEALTHY
+        for s in range(len(splits)):
+            repaids[row, s] = 0.0
+            bads[row, s] = 0.0
+            uncovereds[row, s] = 0.0
+            ended[row, s] = HEALTHY
         screen(w, split, count, mine, prices, assets, healths[row], debts[row], collaterals[row], look)
         for s in range(len(splits)):
             if look[s] == 0.0 and fits[s]:
@@ -351,7 +354,8 @@ def replay_rows(
                 fate[row, s] = HANDED_OVER
                 continue
             owed = told[DEBT_VALUE]
-            sums[:] = 0.0
+            for i in range(SUMS):
+                sums[i] = 0.0
             done = liquidated(w, split, count, mine, flag, splits[s], whole_account, told, todo, sums)
             lost = bad_debt(w, split, count, owed, sums, losses[s]) if done == YES else -1.0
             if lost < 0.0:
@@ -364,6 +368,18 @@ def replay_rows(
                 uncovereds[row, s] = uncovered(w, split, count, sums[ENDED])
                 ended[row, s] = int(sums[ENDED])
             start(w, count)
+
+
+def scratch_arrays(scenarios: int) -> tuple[Any, ...]:
+    """The last arguments of :func:`replay_rows`; one thread's own."""
+    return (
+        np.zeros((MOST_LEGS, WIDTH)),
+        np.zeros(MOST_LEGS, np.int64),
+        np.zeros(TOLD),
+        np.zeros(TODO),
+        np.zeros(SUMS),
+        np.zeros(scenarios),
+    )
 
 
 def unfit(legs: Any, low: int, high: int, prices: Any, s: int) -> bool:
