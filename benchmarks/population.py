@@ -128,8 +128,8 @@ def _kept(told: list[PopulationOutcomes], *arguments: Any) -> None:
 
 
 def _scenarios(population: Population, book: FamilyBook, number: int) -> tuple[BoundScenario, ...]:
-    """Falls of everything volatile, from 1 % on in even steps to 60 %."""
-    falls = ",".join(f"{1 + 59 * step / max(1, number - 1):.2f}" for step in range(number))
+    """Falls of everything volatile, from 1 % on in even steps to 55 %."""
+    falls = ",".join(f"{1 + 54 * step / max(1, number - 1):.2f}" for step in range(number))
     assets = ((asset.market.chain_id, asset.token) for asset in population.assets)
     return validate(parse_drops(falls), assets, book)
 
