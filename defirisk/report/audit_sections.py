@@ -76,7 +76,7 @@ def _chain(result: AuditResult) -> str:
 
 def _run(result: AuditResult) -> str:
     run = result.run
-    asked = "a recording" if run.requests is None else counted(run.requests, "request")
+    asked = "no network" if run.requests is None else counted(run.requests, "request")
     more = f" to {len(run.endpoints)} endpoints" if len(run.endpoints) > 1 else ""
     more += f", {counted(run.retried, 'wallet')} asked again" if run.retried else ""
     return f"{asked}{more}, {run.seconds:,.1f} s{', resumed' if run.resumed else ''}"

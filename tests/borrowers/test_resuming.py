@@ -173,7 +173,7 @@ def test_two_runs_do_not_share_a_folder(crowded: LogServer, tmp_path: Path) -> N
     process = spawn(crowded, out)
     wait_for(journal(out), 1)
     second = borrowers(crowded, out, "--resume")
-    assert (second.code, "another run is at work" in second.err) == (2, True)
+    assert (second.code, "is in use by process" in second.err) == (2, True)
     crowded.latency = 0.0
     assert process.wait(30) == 0
     process.communicate()
