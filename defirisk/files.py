@@ -1,15 +1,20 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and folders that one run at a time works in."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from defirisk.errors import RunInProgress, UnwritableOutput
+
 _MODE: Final = 0o666
+_MOST_HOLDER: Final = 200
 
 
 @contextmanager
@@ -42,8 +47,10 @@ def replaced(path: Path, *, known: bool = False) -> Iterator[BinaryIO]:
 
 
 def _known(path: Path) -> tuple[int, str]:
+    """Opened anew, and never through a link that somebody laid there, since the name is known beforehand."""
     temporary = path.with_name(f".{path.name}.part")
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), str(temporary)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.open(temporary, flags, 0o600), str(temporary)
 
 
 def _mode_of(path: Path) -> int:
@@ -53,3 +60,44 @@ def _mode_of(path: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return _MODE & ~mask
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of the folder that ``path`` lies in, and say in it who does; it falls with the process.
+
+    Raises:
+        RunInProgress: another run holds it, or has just removed the folder.
+        UnwritableOutput: the folder cannot be written.
+    """
+    with said(path.parent):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _held(path.parent, handle) from None
+        if not os.fstat(handle).st_nlink:
+            raise RunInProgress(f"another run has just ended and removed {path.parent}", hint="run again")
+        with said(path.parent):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _held(folder: Path, handle: int) -> RunInProgress:
+    from defirisk.report.sanitize import clean  # noqa: PLC0415 - only to say who
+
+    holder = clean(os.pread(handle, _MOST_HOLDER, 0).decode(errors="replace")) or "another process"
+    return RunInProgress(f"{folder} is in use by {holder}", hint="wait for it, or write to another output")
+
+
+@contextmanager
+def said(folder: Path) -> Iterator[None]:
+    """A full disk or a missing permission is said of the path."""
+    try:
+        yield
+    except OSError as problem:
+        raise UnwritableOutput(f"{folder} cannot be written: {problem.strerror or problem}") from problem

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -22,6 +24,8 @@ _FIGURES = frozenset(
     name.removesuffix("_raw") for name in (*POSITION, *OUTCOME, *THRESHOLD, *LEG) if name.endswith("_raw")
 ) | {"liquidation", "bad_debt", "searched_to", "nearest_liquidation_move", "liquidation_threshold", "liquidation_bonus"}
 """Columns that are a number where they hold one."""
+_HEALTH = frozenset({"health_factor", "scenario_health_factor"})
+_BELOW_ONE = math.nextafter(1.0, 0.0)
 _COUNTS = frozenset({"chain_id", "block", "timestamp", "oracle_updated_at", "liquidations"})
 _FLAGS = frozenset({"liquidatable", "scenario_liquidatable", "counts"})
 
@@ -92,9 +96,16 @@ def _frame(rows: Iterable[Row], columns: Sequence[str]) -> pd.DataFrame:
     """A frame whose columns and types do not depend on what was found; text is ``None`` where there is none."""
     held = list(rows)
     return pd.DataFrame(
-        {name: pd.Series([row.get(name) for row in held], dtype=_type_of(name)) for name in columns},
+        {name: pd.Series([_cell(name, row.get(name)) for row in held], dtype=_type_of(name)) for name in columns},
         columns=list(columns),
     )
+
+
+def _cell(name: str, value: Any) -> Any:
+    """A health factor below 1 stays so as a float, since that is what people filter by."""
+    if name in _HEALTH and value is not None and Decimal(value) < 1:
+        return min(float(value), _BELOW_ONE)
+    return value
 
 
 def _type_of(name: str) -> Literal["float64", "Int64", "boolean", "object"]:

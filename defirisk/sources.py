@@ -14,13 +14,14 @@ from typing import Final
 from defirisk.chain.calls import Call, Chain
 from defirisk.chain.endpoints import ChainEntry, chain_named, choose_source, known_chains
 from defirisk.chain.recording import ReplayChain, load_fixture
-from defirisk.errors import InputError, UnknownChain, UnknownMarket, WrongChain
+from defirisk.errors import FixtureError, InputError, UnknownChain, UnknownMarket, WrongChain
 from defirisk.protocols import registry
 from defirisk.protocols.interface import Deployment
 
 ALL: Final = "all"
 DEFAULT_CHAIN: Final = "ethereum"
 DEMO: Final = "demo.json.gz"
+_RENAME: Final = "a recording lists each market once, under a name of its own: record it again with `defirisk record`"
 Recording = str | Path | Traversable | ReplayChain
 
 
@@ -105,6 +106,7 @@ def deployments_for(where: Where, chain: Chain) -> tuple[Deployment, ...]:
     Raises:
         UnknownMarket: a name that is not known there, or none was given where none is known.
         InvalidAddress: an entry that is no address.
+        FixtureError: a recording gives one name to two markets, or two names to one.
     """
     recorded = _recorded_markets(chain)
     if where.markets:
@@ -127,7 +129,19 @@ def _recorded_markets(chain: Chain) -> tuple[Deployment, ...]:
     if not isinstance(chain, ReplayChain):
         return ()
     held = (registry.deployment_at(one.protocol, one.entry, chain.chain_id, one.name) for one in chain.fixture.markets)
-    return tuple(dict.fromkeys(held))
+    found = tuple(dict.fromkeys(held))
+    _refuse_twice(found, chain.source)
+    return found
+
+
+def _refuse_twice(found: Sequence[Deployment], source: str) -> None:
+    """A market's name stands for it in every table and sum, and a market listed twice would count twice."""
+    names, entries = [one.name for one in found], [(one.protocol, one.entry) for one in found]
+    for index, one in enumerate(found):
+        if one.name in names[:index]:
+            raise FixtureError(f"{source}: two markets are called {one.name!a}", hint=_RENAME)
+        if entries[index] in entries[:index]:
+            raise FixtureError(f"{source}: {one.entry} is listed twice, once as {one.name!a}", hint=_RENAME)
 
 
 def markets_on(where: Where, chain_name: str) -> Where:

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from defirisk.auditing.outcomes import Figures
 from defirisk.auditing.summary import DIGITS, AssetSums, Book, ScenarioSums, Sums, band_of
+from defirisk.errors import UnsupportedRules
 from defirisk.model import Standing, Token, Unit
 from defirisk.report.sanitize import symbol
 
@@ -16,7 +17,13 @@ def unit_key(unit: Unit) -> str:
 
 
 def scale_of(unit: Unit) -> int:
-    """From a market's base units to those of a summary."""
+    """From a market's base units to those of a summary.
+
+    Raises:
+        UnsupportedRules: the market counts in finer units.
+    """
+    if unit.decimals > DIGITS:
+        raise UnsupportedRules(f"a market that counts {unit.symbol!a} to {unit.decimals} digits cannot be added up")
     scale: int = 10 ** (DIGITS - unit.decimals)
     return scale
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,13 +147,13 @@ async def audit_async(
 
 @contextmanager
 def _listed(wallets: str | Path | Iterable[str]) -> Iterator[str]:
-    """A list as a file: the one that was named, or one made of the addresses."""
+    """A list as a file: the one that was named, or one made of the addresses, whatever is in them."""
     if isinstance(wallets, str | Path):
         yield str(wallets)
         return
     with TemporaryDirectory(prefix="defirisk-list-") as folder:
-        path = Path(folder, "wallets.txt")
-        path.write_text("".join(f"{text.splitlines()[0] if text else '-'}\n" for text in texts(wallets)))
+        path = Path(folder, "wallets.jsonl")
+        path.write_text("".join(f"{json.dumps(text)}\n" for text in texts(wallets)), encoding="ascii")
         yield str(path)
 
 

@@ -66,7 +66,7 @@ OUTCOMES: Final = (
     *_figure("bad_debt_value", "debt that is never repaid, at the scenario's market prices"),
     *_figure("uncovered_value", "debt beyond what the collateral left could repay, where the replay stopped early"),
     Column("ended", "text", "", "healthy, nothing-to-seize, rules or liquidator: why the replay ended"),
-    Column("engine", "text", "", "exact, or fast: floats within 1e-9 of the exact figures, whose _raw are empty"),
+    Column("engine", "text", "", "exact, or fast: floats within 1e-9 or a few base units, whose _raw are empty"),
     Column("error", "text", "", "bad-move where the position's prices cannot take the scenario: nothing is judged"),
 )  # fmt: skip
 REJECTED: Final = (

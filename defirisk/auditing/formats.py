@@ -231,7 +231,9 @@ def _json_lines(lines: _Lines) -> Iterator[Entry]:
 
 def _json_entry(line: str, number: int, seen: set[str]) -> Entry:
     try:
-        found = json.loads(line)
+        found = json.loads(line, object_pairs_hook=_each_once)
+    except _TwiceError:
+        return Entry(number, line.strip(), {}, "one key twice")
     except (ValueError, RecursionError):
         return Entry(number, line.strip(), {}, "not JSON")
     if isinstance(found, str):
@@ -244,6 +246,18 @@ def _json_entry(line: str, number: int, seen: set[str]) -> Entry:
     if len(seen) > MOST_LABELS:
         raise BadList(f"line {number}: more than {MOST_LABELS} labels in all are not carried through")
     return Entry(number, found[keys[0]], {key: value for key, value in labels.items() if value})
+
+
+class _TwiceError(ValueError):
+    """An object that holds a key twice."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of two wallets under one key JSON would drop the first without a word."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _TwiceError
+    return found
 
 
 def _as_text(value: Any) -> str:

@@ -21,10 +21,11 @@ from defirisk.auditing.state import State, state_for
 from defirisk.auditing.workers import in_worker, usual, workers
 from defirisk.chain.calls import Chain
 from defirisk.chain.recording import ReplayChain
-from defirisk.errors import BlockUnavailable, ReadError, UnsupportedRules
+from defirisk.errors import BlockUnavailable, InputError, ReadError, UnsupportedRules
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
 from defirisk.reading import WaveReader
+from defirisk.risk.population.engine import chosen
 from defirisk.run import ProgressHook, one_chain, refuse_fallbacks
 from defirisk.snapshots.asking import is_snapshot, refuse_cluster
 from defirisk.sources import deployments_for, opened
@@ -65,6 +66,7 @@ async def run(
         return await replay(ask, progress=progress, deliver=deliver)
     refuse_cluster(ask.engine)
     started = time.monotonic()
+    chosen(ask.engine, liquidator=ask.terms.liquidator)
     chain_name = one_chain(ask.where)
     with state_for(ask.state_of(), resume=ask.resume) as state:
         begun = begin.take_list(ask, state, progress, say)
@@ -77,8 +79,8 @@ async def run(
                 await audit.read_all()
                 await audit.verify()
                 result = await audit.result(started)
-        except BaseException:
-            if not state.manifest():
+        except BaseException as problem:
+            if state.has_nothing(refused=isinstance(problem, InputError) and not begun.resumed):
                 state.remove()
             raise
         if deliver:

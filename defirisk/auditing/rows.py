@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from defirisk.auditing.columns import Column
 from defirisk.auditing.outcomes import Figures
+from defirisk.fixedpoint import WAD
 from defirisk.model import Collateral, Debt, Failure, Position, Standing, Unit
 from defirisk.report.check import position_warnings
 from defirisk.report.legs import price_decimal
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
+_BELOW_ONE: Final = math.nextafter(1.0, 0.0)
 
 
 class Table:
@@ -52,7 +55,7 @@ def position_row(position: Position, standing: Standing, nearest: Nearest | None
         "rules": clean(position.market.rules),
         "unit": clean(unit.symbol),
         "liquidatable": standing.liquidatable,
-        **figure("health_factor", standing.health_factor, 18),
+        **health_figure(standing.health_factor),
         **figure("collateral_value", standing.collateral_value, unit.decimals),
         **figure("debt_value", standing.debt_value, unit.decimals),
         **(_nearest(position, standing, nearest) if nearest else _now(standing)),
@@ -87,7 +90,7 @@ def outcome_row(one: Figures, unit: Unit) -> Row:
         "liquidations": one.liquidations,
         "ended": one.ended,
         "engine": "exact" if one.exact else "fast",
-        **figure("health_factor", one.health_factor, 18),
+        **health_figure(one.health_factor),
         **figure("repaid_value", one.repaid, unit.decimals),
         **figure("bad_debt_value", one.bad_debt, unit.decimals),
         **figure("uncovered_value", one.uncovered, unit.decimals),
@@ -95,6 +98,14 @@ def outcome_row(one: Figures, unit: Unit) -> Row:
     if not one.exact:
         row |= {name: None for name in row if name.endswith("_raw")}
         row["health_factor"] = one.health
+    return row
+
+
+def health_figure(raw: int | None) -> Row:
+    """A health factor; what is below 1 stays so as a float, since that is what people filter by."""
+    row = figure("health_factor", raw, 18)
+    if raw is not None and raw < WAD:
+        row["health_factor"] = min(row["health_factor"], _BELOW_ONE)
     return row
 
 

@@ -10,24 +10,22 @@ Every file is written under another name and renamed, so that whatever has its n
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from defirisk.errors import RunInProgress, StateExists, StateUnusable, UnwritableOutput
-from defirisk.files import replaced
+from defirisk.errors import StateExists, StateUnusable, UnwritableOutput
+from defirisk.files import locked, replaced, said
 
 FORMAT: Final = "defirisk-audit-state/1"
 _MANIFEST: Final = "manifest.json"
 _LOCK: Final = "lock"
-_MOST_HOLDER: Final = 200
+_OURS: Final = frozenset({_LOCK, _MANIFEST, "wallets", "chunks", "list", "rejected.csv"})
+_PART: Final = ".part"
 
 
 class State:
@@ -57,7 +55,14 @@ class State:
         write_json(self.folder / _MANIFEST, {"format": FORMAT, **manifest})
 
     def clear(self) -> None:
-        """Empty a folder in which nothing has begun."""
+        """Empty a folder in which nothing has begun.
+
+        Raises:
+            UnwritableOutput: it holds what no run of ours left there, which is not ours to remove.
+        """
+        for path in self.folder.iterdir():
+            if path.name not in _OURS and not path.name.endswith(_PART):
+                raise UnwritableOutput(f"{self.folder} is in the way: it holds {path.name!a}", hint="move it away")
         for path in self.folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
@@ -83,6 +88,11 @@ class State:
         path = self.record_file(chunk)
         return read_json(path) if path.exists() else None
 
+    def has_nothing(self, *, refused: bool) -> bool:
+        """Whether there is nothing to go on with: no block is pinned, or a new run is ``refused`` with nothing done."""
+        begun = (self.folder / _MANIFEST).exists()
+        return not begun or (refused and not any(self.chunks.glob("*.json")))
+
     def remove(self) -> None:
         """Done: nothing is left to go on from."""
         shutil.rmtree(self.folder)
@@ -105,7 +115,7 @@ def state_for(output: Path | None, *, resume: bool) -> Iterator[State]:
         return
     folder = output.with_name(f"{output.name}.resume")
     fresh = _make(folder)
-    with _locked(folder):
+    with locked(folder / _LOCK):
         if not fresh and not resume and (folder / _MANIFEST).exists():
             raise StateExists(
                 f"{folder} holds the state of an interrupted audit",
@@ -113,7 +123,7 @@ def state_for(output: Path | None, *, resume: bool) -> Iterator[State]:
             )
         state = State(folder)
         if not (folder / _MANIFEST).exists():
-            with _said(folder):
+            with said(folder):
                 state.clear()
         yield state
 
@@ -131,49 +141,13 @@ def _make(folder: Path) -> bool:
     return True
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    path = folder / _LOCK
-    with _said(folder):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _held(folder, handle) from None
-        if not os.fstat(handle).st_nlink:
-            raise RunInProgress(f"another run has just ended and removed {folder}", hint="run again")
-        with _said(folder):
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _held(folder: Path, handle: int) -> RunInProgress:
-    from defirisk.report.sanitize import clean  # noqa: PLC0415 - only to say who
-
-    holder = clean(os.pread(handle, _MOST_HOLDER, 0).decode(errors="replace")) or "another process"
-    return RunInProgress(f"{folder} is in use by {holder}", hint="wait for it, or write to another output")
-
-
-@contextmanager
-def _said(folder: Path) -> Iterator[None]:
-    """A full disk or a missing permission is said of the path."""
-    try:
-        yield
-    except OSError as problem:
-        raise UnwritableOutput(f"{folder} cannot be written: {problem.strerror or problem}") from problem
-
-
 def replace_with(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Write a file whole or not at all; a device or pipe directly.
 
     Raises:
         UnwritableOutput: it cannot be written.
     """
-    with _said(path), replaced(path, known=True) as file:
+    with said(path), replaced(path, known=True) as file:
         write(file)
 
 
@@ -184,7 +158,7 @@ def put_beside(target: Path, source: Path, *, wanted: bool) -> None:
         UnwritableOutput: it cannot be written.
     """
     if not wanted:
-        with _said(target):
+        with said(target):
             target.unlink(missing_ok=True)
         return
     with source.open("rb") as finished:

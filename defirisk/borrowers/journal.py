@@ -7,7 +7,6 @@ written) and ``lock``.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from defirisk.borrowers.scan import Stretch
 from defirisk.chain.addresses import is_address
 from defirisk.chain.calls import Block
 from defirisk.errors import BadFile, InputError, UnwritableOutput
+from defirisk.files import locked
 from defirisk.protocols.interface import DebtEvent, Emitter
 
 FORMAT: Final = "defirisk-borrowers/1"
@@ -110,8 +110,7 @@ def opened(folder: Path, *, resume: bool) -> Iterator[Journal]:
         raise _not_there(folder) if resume else _there(folder)
     try:
         folder.mkdir(exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            _lock(lock, folder)
+        with locked(folder / "lock"):
             journal = Journal(folder)
             try:
                 yield journal
@@ -121,13 +120,6 @@ def opened(folder: Path, *, resume: bool) -> Iterator[Journal]:
                     shutil.rmtree(folder, ignore_errors=True)
     except OSError as problem:
         raise UnwritableOutput(f"{folder} cannot be written: {problem.strerror}") from problem
-
-
-def _lock(file: IO[str], folder: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(f"another run is at work on {folder}", hint="wait for it, or give another --output") from None
 
 
 def _there(folder: Path) -> InputError:

@@ -10,10 +10,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from defirisk.auditing.tables import write_table
 from defirisk.borrowers.run import Row
 
 COLUMNS: Final = ("address", "first_block", "kind")
+PARQUET: Final = ".parquet"
 JSON_LINES: Final = (".jsonl", ".ndjson")
+
+
+def write_parquet(path: Path, rows: Sequence[Row]) -> None:
+    """The rows as a Parquet file, whole or not at all.
+
+    Raises:
+        UnwritableOutput: it cannot be written.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - only for Parquet
+
+    schema = pa.schema([("address", pa.string()), ("first_block", pa.int64()), ("kind", pa.string())])
+    columns = [[getattr(row, name) for row in rows] for name in COLUMNS]
+    write_table(path, schema, [pa.table(columns, schema)], {})
 
 
 def text(rows: Sequence[Row], path: Path | None) -> str:

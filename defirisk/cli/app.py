@@ -127,7 +127,7 @@ def set_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> Non
     help="Show a traceback where something fails.",
 )
 def app() -> None:
-    """How close is a wallet to liquidation on Aave V3, and who loses what?
+    """How close is a wallet to liquidation on Aave or Compound, and who loses what?
 
     \b
     Example, no network and no key needed:
@@ -135,6 +135,11 @@ def app() -> None:
     \b
     A wallet on Ethereum, over the public endpoints:
       defirisk check 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
+
+    \b
+    Many wallets, and a gate in CI:
+      defirisk audit wallets.csv -o positions.parquet
+      defirisk check --policy defirisk.toml
 
     \b
     Exit codes:

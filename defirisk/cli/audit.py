@@ -45,7 +45,13 @@ def _show_columns(ctx: click.Context, _param: click.Parameter, value: bool) -> N
 @source_options
 @market_option
 @scenario_options
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, exact, or fast.")
+@click.option(
+    "--engine",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="auto, exact, or fast; of a snapshot also dask (on this machine) or dask=ADDRESS (a scheduler's).",
+)
 @click.option(
     "--chunk",
     type=click.IntRange(1, 100_000),
@@ -75,9 +81,10 @@ def _show_columns(ctx: click.Context, _param: click.Parameter, value: bool) -> N
 def command(file: str, format_: str, quiet: bool, **asked: object) -> int:
     """Audit many wallets: two tables and a summary, complete, resumable.
 
-    FILE is a list of wallets: CSV or Parquet with a column `address`, JSON lines, one address a line, or - for stdin.
-    Further columns are labels, carried through. All is read at one pinned block. What an interrupted run had done lies
-    in OUTPUT.resume; --strict takes a malformed or doubled wallet for an error.
+    FILE is a list of wallets: CSV or Parquet with a column `address`, JSON lines, one address a line, or - for stdin;
+    or a file that `snapshot` wrote, which needs no chain. Further columns are labels, carried through. All is read at
+    one pinned block. What an interrupted run had done lies in OUTPUT.resume; --strict takes a malformed or doubled
+    wallet for an error.
 
     \b
     Example: a whole list on Ethereum, what falls of 20 and 40 % do to it, and a summary.

@@ -11,7 +11,7 @@ from typing import Any
 from defirisk.auditing.ask import Ask
 from defirisk.auditing.result import AuditResult
 from defirisk.cli.flow import Asked, plain_terms_of, where_of
-from defirisk.cli.output import check_writable, print_out, say, written_out
+from defirisk.cli.output import check_writable, print_out, say, say_error, written_out
 from defirisk.cli.progress import Bar, progress
 
 LISTED = 20
@@ -88,10 +88,10 @@ def _print(result: AuditResult, format_: str) -> None:
 
 def _conclude(result: AuditResult, ask: Ask, *, quiet: bool) -> int:
     for notice in result.refused[:LISTED]:
-        say(f"error[{notice.code}]: {notice.text}")
+        say_error(notice.code, notice.text, None)
     failed = result.summary.failed
     for one in failed[:LISTED]:
-        say(f"error[{one.code}]: {one.address} in {one.market}: {one.message}")
+        say_error(one.code, f"{one.address} in {one.market}: {one.message}", None)
     if result.summary.failures > LISTED:
         say(f"... and {result.summary.failures - LISTED:,} more; all are rows with the status failed")
     state = ask.state_of()

@@ -33,15 +33,15 @@ from defirisk.cli.options import verbose_option
     "--output",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="CSV, or JSON lines if the name ends in .jsonl; `-` or none: CSV on stdout, which cannot be resumed.",
+    help="CSV, or what the name ends in: .jsonl, .parquet; `-` or none: CSV on stdout, which cannot be resumed.",
 )
 @click.option("--resume", is_flag=True, help="Go on with an unfinished run, kept in FILE.resume/.")
 @click.option(
     "--rpc",
     multiple=True,
     metavar="URL",
-    help="JSON-RPC endpoint; several: the next where one fails. Default: DEFIRISK_RPC_<CHAIN>, ETH_RPC_URL, "
-    "then public endpoints. Only its host is ever shown or stored.",
+    help="JSON-RPC endpoint; several share the work, one that fails is left out. Default: "
+    "DEFIRISK_RPC_<CHAIN>, ETH_RPC_URL, then public endpoints. Only its host is ever shown or stored.",
 )
 @click.option("--chain", metavar="NAME", help="Chain. Default: ethereum. With --rpc it only asserts.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr; errors are still said.")

@@ -10,12 +10,13 @@ from typing import Any
 from defirisk.cli.output import check_writable, print_out, say, write_whole
 from defirisk.cli.progress import progress
 from defirisk.errors import InputError
+from defirisk.report.figures import counted
 from defirisk.sources import Where
 
 
 def borrowers_to(output: Path | None, asked: Mapping[str, Any], *, resume: bool, quiet: bool) -> int:
     """Run it, write it, and say on stderr how far it goes."""
-    from defirisk.borrowers.output import text  # noqa: PLC0415 - after the options are known to be sound
+    from defirisk.borrowers.output import PARQUET, text, write_parquet  # noqa: PLC0415 - after the options are known to be sound
     from defirisk.borrowers.run import (  # noqa: PLC0415 - as above
         Asked,
         Borrowers,
@@ -36,16 +37,20 @@ def borrowers_to(output: Path | None, asked: Mapping[str, Any], *, resume: bool,
     else:
         check_writable(path)
 
-        def write(found: Borrowers) -> None:
-            write_whole(path, text(found.rows(), path))
+        def keep(found: Borrowers) -> None:
+            if path.suffix.lower() == PARQUET:
+                write_parquet(path, found.rows())
+            else:
+                write_whole(path, text(found.rows(), path))
 
         folder = path.with_name(path.name + ".resume")
         with progress(quiet=quiet) as hook:
-            found = asyncio.run(find_borrowers_resumably(wanted, folder, write, resume=resume, progress=hook))
+            found = asyncio.run(find_borrowers_resumably(wanted, folder, keep, resume=resume, progress=hook))
     if not quiet:
         _say_how_far(found.plan.market, len(found), found.plan.first, found.plan.last.number)
     return 0
 
 
 def _say_how_far(market: str, wallets: int, first: int, last: int) -> None:
-    say(f"{wallets} wallet(s) in {market} from block {first} to {last}; later ones: --from-block {last + 1}")
+    who = counted(wallets, "wallet")
+    say(f"{who} in {market} from block {first} to {last}; later ones: --from-block {last + 1}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from defirisk.cli.gate_asked import policy_path, reports_without_policy
 from defirisk.cli.gate_reports import write_formats
-from defirisk.cli.output import check_writable, print_out, say, write_whole
+from defirisk.cli.output import check_writable, print_out, say_error, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
 from defirisk.cli.what_if import what_if_of
@@ -114,9 +114,9 @@ def conclude(found: Check | CheckSet, format_: str, output: Path | None) -> int:
     code = deliver(found, format_, output)
     failures = found.failures if isinstance(found, CheckSet) else ()
     for failure in failures:
-        say(f"error[{failure.code}]: {failure.chain}: {failure.message}")
+        say_error(failure.code, f"{failure.chain}: {failure.message}", None)
     for notice in found.refused:
-        say(f"error[{notice.code}]: {notice.text}")
+        say_error(notice.code, notice.text, None)
     if found.refused or any(failure.exit_code == BadMove.exit_code for failure in failures):
         return BadMove.exit_code
     return code

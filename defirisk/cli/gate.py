@@ -14,6 +14,7 @@ from defirisk.cli.output import say, say_error
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
 from defirisk.errors import DefiriskError, InputError
+from defirisk.report.sanitize import clean
 from defirisk.sources import Where
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def run_gate(
         annotate_error(problem, path)
         raise
     if not quiet:
-        say(f"policy: {policy.file}")
+        say(f"policy: {clean(policy.file)}")
     return _Gate(policy, gate_of(asked), reports).run(where, format_=format_, output=output, quiet=quiet)
 
 

@@ -31,8 +31,8 @@ def source_options(command: F) -> F:
             "--rpc",
             multiple=True,
             metavar="URL",
-            help="JSON-RPC endpoint; several: the next where one fails. Default: DEFIRISK_RPC_<CHAIN>, ETH_RPC_URL, "
-            "then public endpoints. Only its host is ever shown or stored.",
+            help="JSON-RPC endpoint; several share a long reading, one that fails is left out. Default: "
+            "DEFIRISK_RPC_<CHAIN>, ETH_RPC_URL, then public endpoints. Only its host is ever shown or stored.",
         ),
         click.option(
             "--chain",

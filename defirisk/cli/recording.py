@@ -12,6 +12,8 @@ from defirisk.cli.flow import Asked, where_of
 from defirisk.cli.output import check_writable, print_out, say
 from defirisk.cli.progress import progress
 from defirisk.errors import InputError
+from defirisk.report.figures import counted
+from defirisk.report.sanitize import clean
 from defirisk.rerecording import record, refresh
 from defirisk.sources import Where
 
@@ -39,7 +41,7 @@ def record_policy(path: Path | None, output: Path | None, asked: Asked, *, quiet
     if target is None:
         raise InputError("where to write the recording was not given", hint="--output FILE, or fixture in the policy")
     if not quiet:
-        say(f"policy: {policy.file}")
+        say(f"policy: {clean(policy.file)}")
     wallets = [wallet.address for wallet in policy.wallets]
     live = replace(policy, source=replace(policy.source, fixture=None))  # never from what is to be made
     return _record(target, wallets, policy_where(live, where_of(asked)), strict=asked["strict"], quiet=quiet)
@@ -69,6 +71,6 @@ def _record(output: Path, addresses: Sequence[str], where: Where, *, strict: boo
         fixture = asyncio.run(record(addresses, where, strict=strict))
     write_fixture(output, fixture)
     if not quiet:
-        wallets, markets = len(fixture.wallets), len(fixture.markets)
-        say(f"recorded {wallets} wallet(s) in {markets} market(s) at block {fixture.block.number} to {output}")
+        wallets, markets = counted(len(fixture.wallets), "wallet"), counted(len(fixture.markets), "market")
+        say(f"recorded {wallets} in {markets} at block {fixture.block.number} to {output}")
     return 0

@@ -16,6 +16,8 @@ from defirisk.cli.output import check_writable, say
 from defirisk.cli.progress import progress
 from defirisk.errors import InputError
 from defirisk.judging import Terms
+from defirisk.report.figures import counted
+from defirisk.report.sanitize import clean
 
 LISTED: Final = 20
 INCOMPLETE: Final = 3
@@ -32,11 +34,12 @@ def snapshot_to(output: Path, wallets: tuple[str, ...], asked: Asked, *, quiet: 
         ask = Ask(source=source, where=where_of(asked), terms=Terms(()), strict=asked["strict"], chunk=asked["chunk"])
         taken = asyncio.run(take(ask, output, progress=hook, say=say))
     for address, market, message in taken.failures[:LISTED]:
-        say(f"error: {address} in {market}: {message}")
+        say(f"error: {clean(f'{address} in {market}: {message}')}")
     if len(taken.failures) > LISTED:
         say(f"... and {len(taken.failures) - LISTED:,} more")
     if not quiet:
-        say(f"{taken.positions:,} position(s) of {taken.wallets:,} wallet(s) at block {taken.block} in {output}")
+        held, who = counted(taken.positions, "position"), counted(taken.wallets, "wallet")
+        say(f"{held} of {who} at block {taken.block} in {output}")
     return INCOMPLETE if taken.failures else 0
 
 

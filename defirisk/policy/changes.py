@@ -114,8 +114,9 @@ def _notes(before: Seen, now: Seen) -> Iterator[str]:
     if before.statuses is None:
         yield "the baseline was made without a policy: breaches cannot be compared"
     names = [{n for a in seen.accounts.values() for p in a.values() for n in p.outcomes} for seen in (before, now)]
+    positions = [any(seen.accounts.values()) for seen in (before, now)]
     for only, word in ((names[0] - names[1], "of the baseline"), (names[1] - names[0], "of this run")):
-        if only and all(names):
+        if only and all(positions):
             shown = ", ".join(sorted(only)[:_SHOWN_SCENARIOS])
             yield f"scenarios {word} only, not compared: {shown}{', ...' if len(only) > _SHOWN_SCENARIOS else ''}"
     for address in sorted((before.unread | now.unread) & before.accounts.keys() & now.accounts.keys()):

@@ -13,6 +13,7 @@ from defirisk.errors import BadBaseline, BadFile, BadPolicy
 from defirisk.policy.parse import parse_policy
 from defirisk.policy.seen import Seen, seen_before
 from defirisk.policy.terms import Policy, Wallet
+from defirisk.policy.values import why_no_toml
 
 NAME: Final = "defirisk.toml"
 PYPROJECT: Final = "pyproject.toml"
@@ -113,7 +114,7 @@ def _holds_table(path: Path) -> bool:
     try:
         document = tomllib.loads(raw.decode())
     except ValueError as error:
-        raise BadPolicy(f"not TOML: {str(error)[:200]}", file=shown_path(path)) from error
+        raise BadPolicy(f"not TOML: {why_no_toml(error)}", file=shown_path(path)) from error
     tool = document.get("tool")
     return isinstance(tool, dict) and "defirisk" in tool
 

@@ -19,7 +19,7 @@ from defirisk.policy.rules import RULES
 from defirisk.policy.scenarios import Named, ScenarioReader
 from defirisk.policy.source import SOURCE_KEYS, read_source
 from defirisk.policy.terms import Clause, Policy, Wallet
-from defirisk.policy.values import Place, choice, near, table, text, texts
+from defirisk.policy.values import Place, choice, near, table, text, texts, why_no_toml
 from defirisk.policy.waivers import read_waivers
 from defirisk.protocols import registry
 from defirisk.risk.families import FamilyBook
@@ -46,7 +46,7 @@ def parse_policy(content: str, file: str, folder: Path, *, tool: bool = False) -
     try:
         document = tomllib.loads(content, parse_float=Decimal)
     except (ValueError, RecursionError, ArithmeticError) as error:
-        raise BadPolicy(f"not TOML: {str(error)[:200]}", file=file) from error
+        raise BadPolicy(f"not TOML: {why_no_toml(error)}", file=file) from error
     place = Place(file, lines_of(content), TOOL if tool else ())
     if tool:
         document = _tool_table(document, file)

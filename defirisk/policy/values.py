@@ -16,6 +16,8 @@ from defirisk.policy.lines import Path, line_of
 LONGEST_TEXT: Final = 200
 URL: Final = "://"
 _SHOWN: Final = 60
+_LONGEST_CAUSE: Final = 200
+_IN_TEXT: Final = re.compile(r"[A-Za-z0-9+.-]*://[^\s\"'<>]*")
 _SECONDS: Final = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION: Final = re.compile(r"(?:[0-9]{1,9}\s*(?:min|[smhdw])\s*)+")
 _PART: Final = re.compile(r"([0-9]+)\s*(min|[smhdw])")
@@ -50,7 +52,7 @@ class Place:
             if isinstance(part, int):
                 said += f"[{part + 1}]"
             else:
-                plain = part if _PLAIN_KEY.fullmatch(part) else ascii(part[:_SHOWN])
+                plain = part if _PLAIN_KEY.fullmatch(part) else shown_key(part)
                 said += f".{plain}" if said else plain
         return said
 
@@ -87,6 +89,16 @@ def shown(value: Any) -> str:
         return "a URL" if URL in value else f"the text {value if len(value) <= _SHOWN else value[:_SHOWN] + '...'!a}"
     kind = "the time" if isinstance(value, datetime) else "the date" if isinstance(value, date) else "the number"
     return f"{kind} {str(value)[:_SHOWN]}"
+
+
+def shown_key(key: str) -> str:
+    """A key that is not plain, in quotes; one that holds a URL is not shown."""
+    return "(a URL)" if URL in key else ascii(key[:_SHOWN])
+
+
+def why_no_toml(error: Exception) -> str:
+    """What the parser says, which may quote a key of the file; no URL, which may hold an endpoint's key."""
+    return _IN_TEXT.sub("(a URL)", str(error))[:_LONGEST_CAUSE]
 
 
 def near(name: str, known: Iterable[str]) -> str:

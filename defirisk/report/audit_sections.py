@@ -21,7 +21,7 @@ from defirisk.auditing.summary import (
 from defirisk.fixedpoint import mul_div_half_up
 from defirisk.model import Unit
 from defirisk.report.audit import by_size, concentration, herfindahl, ordered_scenarios
-from defirisk.report.figures import NONE, health, moment, money, number, short_money
+from defirisk.report.figures import NONE, counted, health, moment, money, number, short_money
 from defirisk.report.sanitize import clean, short_address
 
 if TYPE_CHECKING:
@@ -76,25 +76,28 @@ def _chain(result: AuditResult) -> str:
 
 def _run(result: AuditResult) -> str:
     run = result.run
-    asked = "a recording" if run.requests is None else f"{run.requests:,} request(s)"
+    asked = "no network" if run.requests is None else counted(run.requests, "request")
     more = f" to {len(run.endpoints)} endpoints" if len(run.endpoints) > 1 else ""
-    more += f", {run.retried:,} wallet(s) asked again" if run.retried else ""
+    more += f", {counted(run.retried, 'wallet')} asked again" if run.retried else ""
     return f"{asked}{more}, {run.seconds:,.1f} s{', resumed' if run.resumed else ''}"
 
 
 def _list(result: AuditResult) -> str:
     listing, wallets = result.listing, result.summary.wallets
-    parts = [f"{listing.given:,} entries, {listing.distinct:,} wallets"]
+    given = f"{listing.given:,} {'entry' if listing.given == 1 else 'entries'}"
+    parts = [f"{given}, {counted(listing.distinct, 'wallet')}"]
     parts += [f"{listing.duplicates:,} given before"] if listing.duplicates else []
     parts += [f"{listing.rejected:,} rejected"] if listing.rejected else []
-    held = f"{wallets.get('ok', 0):,} hold a position, {wallets.get('no-position', 0):,} hold none"
+    ok, none = wallets.get("ok", 0), wallets.get("no-position", 0)
+    held = f"{ok:,} hold{'s' if ok == 1 else ''} a position, {none:,} hold{'s' if none == 1 else ''} none"
     return f"{', '.join(parts)}: {held}, {wallets.get('failed', 0):,} failed."
 
 
 def _completeness(result: AuditResult) -> Iterator[Part]:
     if result.summary.failures:
         failed = result.summary.wallets.get("failed", 0)
-        yield Alarm(f"NOT COMPLETE: {failed:,} wallet(s) could not be answered in full, and are missing in these sums.")
+        told = counted(failed, "wallet")
+        yield Alarm(f"NOT COMPLETE: {told} not answered in full; what was not answered is missing in these sums.")
         codes: dict[str, int] = {}
         for one in result.summary.failed:
             codes[one.code] = codes.get(one.code, 0) + 1
@@ -104,7 +107,8 @@ def _completeness(result: AuditResult) -> Iterator[Part]:
         yield "Complete: every wallet was answered in every market."
     differing = sum(one.differing for one in result.summary.markets.values())
     if differing:
-        yield Alarm(f"{differing:,} position(s) differ from what the contract itself says: do not rely on those.")
+        told = counted(differing, "position")
+        yield Alarm(f"Do not rely on {told}: our figures differ from what the contract itself says.")
     yield from (Alarm(clean(notice.text)) for notice in result.refused[:ROWS])
 
 
@@ -138,8 +142,8 @@ def _unit(result: AuditResult, key: str, unit: UnitSums) -> Iterator[Part]:
     if len(result.summary.units) > 1:
         yield Heading(f"In {shown.symbol}")
     yield (
-        f"{total.count:,} positions: collateral {money(total.collateral, shown)}, "
-        f"debt {money(total.debt, shown)}, owed by {unit.debtors:,} wallets."
+        f"{counted(total.count, 'position')}: collateral {money(total.collateral, shown)}, "
+        f"debt {money(total.debt, shown)}, owed by {counted(unit.debtors, 'wallet')}."
     )
     yield _bands(book, shown)
     yield from _scenarios(result, book, shown)
@@ -172,6 +176,15 @@ def _scenarios(result: AuditResult, book: Book, unit: Unit) -> Iterator[Part]:
     if rows:
         headings = ("Scenario", "Liquidatable", "Collateral", "Debt", "Repaid", "Bad debt")
         yield Grid(headings, tuple(rows))
+    yield from _left_out(result, book)
+
+
+def _left_out(result: AuditResult, book: Book) -> Iterator[Part]:
+    """A scenario that some prices cannot take has small sums, which must not read as if nothing happened."""
+    for name, sums in ordered_scenarios(book, result):
+        if sums.refused:
+            asked = counted(sums.positions, "position")
+            yield Alarm(f"{clean(name)}: {sums.refused:,} of {asked} could not take it, and are not in its sums.")
 
 
 def _assets(result: AuditResult, book: Book, unit: Unit) -> Iterator[Part]:
@@ -194,7 +207,7 @@ def _assets(result: AuditResult, book: Book, unit: Unit) -> Iterator[Part]:
             yield f"By asset; the last three columns are of the positions that {clean(name)} makes liquidatable."
         yield Grid(("Asset", "Collateral", "Debt", "Seizable", "Owed", "Bad debt"), tuple(rows))
     if len(book.assets) > ROWS:
-        yield f"... and {len(book.assets) - ROWS:,} more assets, all of them in --format json."
+        yield f"... and {counted(len(book.assets) - ROWS, 'more asset')}; --format json has all of them."
 
 
 def _at_risk(sums: AssetSums, unit: Unit) -> Sequence[str]:
@@ -225,9 +238,13 @@ def _worst_row(one: Worst, unit: Unit, *, several: bool) -> tuple[str, ...]:
 def _concentration(unit: UnitSums) -> Iterator[Part]:
     if not unit.debt:
         return
-    shares = [f"{count:,} {number(share, 16, digits=3)} %" for count, share in concentration(unit)]
+    shares = [
+        f"the {f'{count:,} largest owe' if count > 1 else 'largest wallet owes'} {number(share, 16, digits=3)} %"
+        for count, share in concentration(unit)
+        if count == 1 or count < unit.debtors
+    ]
     index = number(herfindahl(unit), 18, digits=3)
-    yield f"Concentration: of all debt the largest wallets owe: {'; '.join(shares)}. Herfindahl index {index}."
+    yield f"Concentration: {', '.join(shares)} of all debt. Herfindahl index {index}."
 
 
 def _percent(part: int, whole: int) -> str:

@@ -95,6 +95,11 @@ def age(seconds: int) -> str:
     return f"{days:,} day{'' if days == 1 else 's'}"
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 wallet``, ``1,234 wallets``: any noun whose plural takes an s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def moment(timestamp: int) -> str:
     """``2026-11-22 00:20:11 UTC``; the bare number where a chain's clock is beyond any calendar."""
     try:

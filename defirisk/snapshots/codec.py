@@ -162,6 +162,11 @@ class Codec:
 
     # --- decoding ---
 
+    @property
+    def objects(self) -> Sequence[Any]:
+        """The shared objects of a table that was taken up."""
+        return self._objects
+
     def load(self, table: Sequence[tuple[str, bytes]], kinds: Mapping[str, type]) -> None:
         """Take up a table of shared objects.
 

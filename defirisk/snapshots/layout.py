@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from defirisk.model import ContractView, Position
+from defirisk.model import ContractView, Position, Token
 from defirisk.model import Warning as Notice
 from defirisk.protocols import registry
 from defirisk.protocols.interface import StateTypes
-from defirisk.snapshots.codec import Codec, shared_kinds
+from defirisk.snapshots.codec import Codec, Undecodable, shared_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FORMAT: Final = "defirisk-snapshot/1"
 KEY: Final = b"defirisk.snapshot"
 """The key of the head in the file's metadata: what has it is a snapshot."""
+MOST_DECIMALS: Final = 255
+"""No token says more: what it says is a byte."""
 NO_POSITION: Final = 255
 """``kind`` of a row that has no position."""
 LEG_FIELDS: Final = (
@@ -158,6 +160,9 @@ class PositionCodec:
             Undecodable: they are none of this family's.
         """
         self._codec.load(table, self._shared)
+        for one in self._codec.objects:
+            if isinstance(one, Token) and not 0 <= one.decimals <= MOST_DECIMALS:
+                raise Undecodable(f"a token of {one.decimals} decimals")
 
     def decode(self, data: bytes) -> Mapping[str, Any]:
         """The fields of a position.

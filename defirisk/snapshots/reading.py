@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from defirisk.auditing.listing import Listing, listing_of
 from defirisk.auditing.partition import AskedMarket
-from defirisk.auditing.summary import Summary
+from defirisk.auditing.summary import DIGITS, Summary
 from defirisk.chain.addresses import is_address
 from defirisk.chain.calls import Block
 from defirisk.chain.jsontext import parse
@@ -23,7 +23,7 @@ from defirisk.errors import BadFile, BadSnapshot, InputError
 from defirisk.model import AccountReading, Failure, Market, Position, Token, Unit
 from defirisk.model import Warning as Notice
 from defirisk.snapshots.codec import Undecodable
-from defirisk.snapshots.layout import FORMAT, KEY, PositionCodec, schema, types_of
+from defirisk.snapshots.layout import FORMAT, KEY, MOST_DECIMALS, PositionCodec, schema, types_of
 from defirisk.snapshots.writing import digest_of
 
 if TYPE_CHECKING:
@@ -124,11 +124,13 @@ class SnapshotFile:
         columns = ("address", "market", "error", "error_message", "rules", "group", "state")
         table = self.table(number).select(columns)
         found: dict[str, tuple[list[Position], list[Failure]]] = {}
+        pairs: set[tuple[str, str]] = set()
         protocols = dict(self.head.asked)
         try:
             for row in zip(*(table[name].to_pylist() for name in columns), strict=True):
                 address, market, error, message, rules, group, state = row
                 positions, failures = found.setdefault(_address(address), ([], []))
+                pairs.add((address, market))
                 if state is not None:
                     positions.append(self._position(address, market, rules, group, state))
                 elif error is not None:
@@ -138,6 +140,8 @@ class SnapshotFile:
                 f"{self.path.name}: row group {number} holds no sound position ({type(problem).__name__}: {problem})",
                 hint=_WRITE_AGAIN,
             ) from problem
+        if pairs != {(address, market) for address in found for market in protocols} or len(pairs) != len(table):
+            raise BadSnapshot(f"{self.path.name}: row group {number} does not hold each wallet once a market")
         if len(found) != self.head.parts[number].wallets:
             raise BadSnapshot(f"{self.path.name}: row group {number} holds {len(found)} wallets")
         return [AccountReading(address, tuple(of), tuple(not_of)) for address, (of, not_of) in found.items()]
@@ -271,8 +275,10 @@ def _see_that_it_fits(head: Head, same_columns: bool) -> None:
         raise ValueError("its columns are others")
     if {market.protocol for market in head.markets} - set(head.shared):
         raise ValueError("a protocol has no table of what positions have in common")
-    if len(head.parts) != head.listing.chunks:
+    if len(head.parts) != head.listing.chunks or sum(part.wallets for part in head.parts) != head.listing.distinct:
         raise ValueError("its row groups are not those of its list")
+    if len(dict(head.asked)) != len(head.asked):
+        raise ValueError("two of its markets have one name")
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -337,7 +343,7 @@ def _market(raw: Mapping[str, Any]) -> Market:
         rules=str(raw["rules"]),
         chain_id=_whole(raw["chain_id"]),
         entry=_address(raw["entry"]),
-        unit=Unit(str(unit["symbol"]), _whole(unit["decimals"]), unit["asset"]),
+        unit=Unit(str(unit["symbol"]), _decimals(unit["decimals"], DIGITS), unit["asset"]),
     )
 
 
@@ -350,7 +356,13 @@ def _group(raw: Sequence[Any], markets: int) -> tuple[int, str | None, tuple[flo
 
 def _token(raw: Sequence[Any]) -> Token:
     address, symbol, decimals = raw
-    return Token(_address(address), str(symbol), _whole(decimals))
+    return Token(_address(address), str(symbol), _decimals(decimals, MOST_DECIMALS))
+
+
+def _decimals(value: Any, most: int) -> int:
+    if _whole(value) > most:
+        raise ValueError(f"{value} decimals")
+    return int(value)
 
 
 def _whole(value: Any) -> int:

@@ -25,7 +25,7 @@ from defirisk.auditing.saving import Record, judged, save
 from defirisk.auditing.state import State, state_for
 from defirisk.auditing.summary import Summary, merged
 from defirisk.auditing.workers import MOST, in_worker, usual, workers
-from defirisk.errors import InputError
+from defirisk.errors import BadSnapshot, InputError
 from defirisk.model import AccountReading, Snapshot
 from defirisk.run import ProgressHook, refuse_fallbacks
 from defirisk.snapshots.asking import cluster_of
@@ -78,7 +78,10 @@ def replay_part(job: Job, number: int) -> Piece:
 
 
 def _step(file: SnapshotFile, planner: Planner, readings: list[AccountReading]) -> Piece:
-    return Piece(*judged(readings, planner.plan(_of(file, readings))))
+    try:
+        return Piece(*judged(readings, planner.plan(_of(file, readings))))
+    except ArithmeticError as problem:
+        raise BadSnapshot(f"{file.path.name} holds a position that nothing can be reckoned of: {problem}") from problem
 
 
 def _of(file: SnapshotFile, readings: Sequence[AccountReading]) -> Snapshot:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from defirisk.auditing.partition import AskedMarket, Plan, judge_partition
-from defirisk.auditing.rows import figure
+from defirisk.auditing.rows import figure, health_figure
 from defirisk.auditing.summary import Summary, merged
 from defirisk.chain.calls import Block
 from defirisk.model import AccountReading, Failure, Market, Position, Token
@@ -119,7 +119,7 @@ class SnapshotWriter:
             **row,
             "status": "ok" if standing.at_stake else "no-position",
             "liquidatable": standing.liquidatable,
-            **figure("health_factor", standing.health_factor, 18),
+            **health_figure(standing.health_factor),
             **figure("collateral_value", standing.collateral_value, unit.decimals),
             **figure("debt_value", standing.debt_value, unit.decimals),
             "collateral_limbs": _limbs(standing.collateral_value),

@@ -22,13 +22,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import defirisk
+from defirisk import frames
 from defirisk.auditing.adding import add_outcome, scale_of
 from defirisk.auditing.columns import OUTCOMES, POSITIONS
 from defirisk.auditing.fast import Block, exact_sum
 from defirisk.auditing.partition import AskedMarket, Plan, judge_partition
+from defirisk.auditing.rows import health_figure
 from defirisk.auditing.summary import BANDS, ScenarioSums, Summary, band_of, merged
-from defirisk.fixedpoint import WAD
-from defirisk.model import AccountReading
+from defirisk.errors import UnsupportedRules
+from defirisk.fixedpoint import WAD, decimal_string
+from defirisk.model import AccountReading, Unit
 from defirisk.report import audit as report
 from defirisk.risk.binding import known_assets, validate
 from defirisk.risk.families import FamilyBook
@@ -303,6 +306,8 @@ def test_a_scenario_that_does_not_fit_is_wrong_input(audit, wallets, tmp_path):
     ran = audit(wallets, "--shock", "NOSUCH=-10%", "-o", tmp_path / "p.csv")
     assert ran.code == 2
     assert "error[unknown-asset]" in ran.err
+    assert audit(wallets, "--engine", "quantum", "-o", tmp_path / "p.csv").code == 2
+    assert not list(tmp_path.glob("*.resume")), "a slip of the pen left a state that stands in the way"
 
 
 def test_scenarios_may_name_what_only_some_chunk_holds(audit, wallets, tmp_path):
@@ -324,14 +329,13 @@ def test_columns_are_documented_once_and_written_in_that_order(both, tmp_path):
 
 
 def test_the_columns_are_told_where_people_look(audit):
-    """Once the README has them, it has them as the program does."""
     told = audit("--columns", fixture=None)
     assert told.code == 0
     for column in (*POSITIONS, *OUTCOMES):
         assert f"`{column.name}`" in told.out
         assert column.meaning in told.out or column.name.endswith("_raw")
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    assert ("defirisk audit --columns" not in readme) or told.out in readme
+    assert told.out.strip() in readme
 
 
 def test_the_api_is_the_command(wallets, tmp_path, audit):
@@ -442,3 +446,48 @@ def test_help_stays_light(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert not {"pyarrow", "numpy", "asyncio", "rich"} & set(done.stderr.split())
     assert Path(RECORDING).exists()
+
+
+def test_what_the_api_is_given_is_one_entry_each_whatever_is_in_it():
+    odd = [f"{STRANGER}\n{WALLETS[1]}", " ", "", f"# {WALLETS[2]}", "\ud800", WALLETS[0]]
+    told = defirisk.audit(odd, fixture=RECORDING, scenarios=["-40%"], thresholds=False).to_dict()
+    assert (told["list"]["given"], told["list"]["rejected"], told["wallets"]["ok"]) == (6, 5, 1)
+
+
+def test_a_scenario_that_some_prices_cannot_take_is_marked_at_its_sums(audit, tmp_path):
+    """A price that falls to nothing is no price there; a row of zeros would read as if nothing had happened."""
+    scenario, path = tmp_path / "s.toml", tmp_path / "w.txt"
+    scenario.write_text('[[scenario]]\nname = "dust"\n[scenario.oracle]\nWETH = "-99.9999999999999999%"\n')
+    path.write_text("\n".join(DEMO_WALLETS))
+    ran = audit(path, "--scenario", scenario, "--no-thresholds", fixture=DEMO)
+    (refused,) = [s["refused"] for s in audit(path, "--scenario", scenario, "--format", "json", fixture=DEMO).json["units"][0]["scenarios"]]
+    said = " ".join(ran.out.split())
+    assert (ran.code, refused > 0) == (2, True)
+    assert f"dust: {refused} of " in said
+    assert "could not take it, and are not in its sums" in said
+
+
+def test_one_wallet_is_one_wallet(audit, tmp_path):
+    path = tmp_path / "w.txt"
+    path.write_text(LIQUIDATABLE)
+    said = " ".join(audit(path, "--drop", "10", "--no-thresholds").out.split())
+    assert "1 entry, 1 wallet: 1 holds a position, 0 hold none, 0 failed." in said
+    assert "1 position: collateral" in said
+    assert "owed by 1 wallet." in said
+    assert "Concentration: the largest wallet owes 100 % of all debt." in said
+
+
+@pytest.mark.parametrize("raw", [WAD - 1, WAD - 40, WAD, WAD + 1, 1, 0, 2 * WAD])
+def test_a_health_factor_below_1_is_so_as_a_float_too(raw):
+    """The nearest float of 0.999999999999999999 is 1.0, and people filter by `health_factor < 1`."""
+    row = health_figure(raw)
+    assert (row["health_factor"] < 1) == (raw < WAD)
+    assert row["health_factor_raw"] == str(raw)
+    (value,) = frames._frame([{"health_factor": decimal_string(raw, 18)}], ["health_factor"])["health_factor"]
+    assert (value < 1) == (raw < WAD)
+
+
+def test_a_unit_that_is_finer_than_a_summary_counts_is_refused():
+    assert scale_of(Unit("ETH", 18)) == 1
+    with pytest.raises(UnsupportedRules, match="to 27 digits"):
+        scale_of(Unit("RAY", 27))

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from defirisk.auditing.listing import listing_of, take_in, wallets_of
-from defirisk.auditing.state import state_for
-from defirisk.errors import BadList
+from defirisk.auditing.state import replace_with, state_for
+from defirisk.errors import BadList, UnwritableOutput
 
 from .conftest import STRANGER, WALLETS, spawn
 
@@ -204,3 +204,27 @@ def test_a_million_lines_stream(tmp_path):
         assert (given, distinct) == (50 * repeats, 50)
         used.append(kilobytes)
     assert used[1] - used[0] < 20 << 10
+
+
+def test_a_line_with_two_wallets_is_rejected_and_not_read_as_one(take):
+    taken = take(f'{{"address": "{A}", "address": "{B}"}}\n{{"address": "{C}"}}\n', "list.jsonl")
+    assert (taken.addresses, taken.listing.rejected) == ([C], 1)
+    assert taken.rejected[0][2] == "one key twice"
+
+
+def test_a_folder_of_other_peoples_files_is_not_emptied(tmp_path):
+    folder = tmp_path / "p.csv.resume"
+    (folder / "photos").mkdir(parents=True)
+    with pytest.raises(UnwritableOutput, match="in the way: it holds 'photos'"), state_for(tmp_path / "p.csv", resume=False):
+        pass
+    assert (folder / "photos").is_dir()
+
+
+def test_a_part_file_is_not_written_through_a_link(tmp_path):
+    """In a folder that others may write to, the name of the part is known beforehand."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / ".p.csv.part").symlink_to(victim)
+    with pytest.raises(UnwritableOutput):
+        replace_with(tmp_path / "p.csv", lambda file: file.write(b"theirs") and None)
+    assert victim.read_text() == "mine"

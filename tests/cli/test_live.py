@@ -50,7 +50,7 @@ def test_record_then_replay(run: Run, live: Run, endpoint: RpcServer, market: st
     for place in (file, again):
         ran = run("record", CLOSE, "--rpc", endpoint.url, "--market", market, "-o", str(place))
         assert ran.code == 0, ran.err
-        assert (ran.out, "recorded 1 wallet(s) in 1 market(s)" in ran.err) == ("", True)
+        assert (ran.out, "recorded 1 wallet in 1 market at block" in ran.err) == ("", True)
     assert file.read_bytes() == again.read_bytes()
     assert endpoint.url.encode() not in file.read_bytes()
     replayed = run("check", "--fixture", str(file), "--format", "json", "--no-thresholds")

@@ -218,6 +218,15 @@ def test_a_baseline_without_a_policy_or_with_other_scenarios_says_what_was_not_c
     ]
 
 
+def test_a_baseline_of_positions_without_scenarios_says_so_too(after: Callable[..., Ran]) -> None:
+    def edit(document: Any) -> None:
+        for account in document["accounts"]:
+            for one in account["positions"]:
+                one["scenarios"] = []
+
+    assert "scenarios of this run only, not compared: -30%, -40%" in changes(after(edit))["notes"]
+
+
 def test_a_plain_checks_result_is_a_baseline(write: Write, check: Check) -> None:
     from .conftest import DEMO
 

@@ -176,6 +176,17 @@ SECRET = "https://user:pa55@node.example/v3/0123456789abcdef0123456789abcdef"
 
 
 @pytest.mark.parametrize(
+    "text", [f'"{SECRET}" = 1', f'[families]\n"{SECRET}" = 1', f'["{SECRET}"]\n["{SECRET}"]', f'[a."{SECRET}"]\na = 1']
+)
+def test_a_url_as_a_key_is_not_repeated_either(text: str) -> None:
+    with pytest.raises(BadPolicy) as caught:
+        parsed(text)
+    said = f"{caught.value} {caught.value.hint}"
+    assert "pa55" not in said
+    assert "0123456789abcdef" not in said
+
+
+@pytest.mark.parametrize(
     "key", ["rpc", "rpc_env", "rpc_url", "fixture", "chain", "liquidator", "block", "max_age", "endpoint"]
 )
 def test_an_endpoint_never_stands_in_the_file_and_is_never_shown(key: str) -> None:

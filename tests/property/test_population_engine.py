@@ -24,7 +24,7 @@ from defirisk.fixedpoint import WAD
 from defirisk.model import Position, Scenario
 from defirisk.protocols import registry
 from defirisk.protocols.aave_v2.rules import RULES as AAVE_V2
-from defirisk.protocols.aave_v3 import fast as aave
+from defirisk.protocols.aave_v3 import fast_terms as aave
 from defirisk.protocols.aave_v3.rules import RULES
 from defirisk.protocols.compound_v2.rules import ORIGINAL
 from defirisk.reading import read_snapshot
@@ -372,3 +372,10 @@ def test_columns_that_do_not_fit_together_never_reach_machine_code(number: int) 
     with pytest.raises(BadFile, match="do not fit together"):
         replay_population(population, bound(drawn()[:5], parse_drops("30")), BOOK, engine="fast")
     assert what
+
+
+def test_columns_of_other_assets_than_the_positions_are_refused() -> None:
+    good = Population.of(drawn()[:5])
+    odd = replace(good, assets=tuple(replace(asset, price=asset.price + 1) for asset in good.assets))
+    with pytest.raises(BadFile, match="do not know an asset"):
+        replay_population(odd, bound(drawn()[:5], parse_drops("90")), BOOK, engine="exact")

@@ -77,6 +77,30 @@ def test_what_is_wrong_is_said_in_a_line(check, content: bytes, code: str, said:
 
 
 @pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"entry": "0x" + "11" * 20, "name": "one"}, "two markets are called 'one'"),
+        ({"name": "two"}, "is listed twice, once as 'two'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "audit"])
+def test_two_markets_of_one_name_are_not_taken_for_one(
+    run: Run, tmp_path: Path, command: str, other: dict[str, str], said: str
+) -> None:
+    """All tables and sums go by the name: one of the two would be counted twice, and the other not at all."""
+    document = json.loads(unsealed())
+    first = document["markets"][0] | {"name": "one"}
+    file, wallets = tmp_path / "mine.json", tmp_path / "wallets.txt"
+    file.write_text(json.dumps(document | {"markets": [first, first | other]}))
+    wallets.write_text(WALLET)
+    whom = WALLET if command == "check" else str(wallets)
+    ran = run(command, whom, "--fixture", str(file), "--no-thresholds", "--drop", "10")
+    assert (ran.code, ran.out) == (3, "")
+    assert "error[bad-fixture]: mine.json: " in ran.err
+    assert said in ran.err
+
+
+@pytest.mark.parametrize(
     "bomb",
     [
         bytes(1 << 22),

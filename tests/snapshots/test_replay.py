@@ -63,7 +63,7 @@ def test_addresses_on_the_line_are_a_list_too(tmp_path: Path, demo: Path) -> Non
     wallet = pq.read_table(demo)["address"][0].as_py()
     ran = run("snapshot", wallet, "--fixture", str(RECORDINGS["demo"]), "-o", str(tmp_path / "one.parquet"))
     assert ran.code == 0, ran.err
-    assert "position(s) of 1 wallet(s) at block" in ran.err
+    assert " of 1 wallet at block" in ran.err
     assert set(pq.read_table(tmp_path / "one.parquet")["address"].to_pylist()) == {wallet}
 
 
@@ -171,6 +171,12 @@ def test_a_head_that_does_not_fit_its_digest_is_refused(demo: Path, tmp_path: Pa
         lambda head: {**head, "shared": {name: table[::-1] for name, table in head["shared"].items()}},
         lambda head: {**head, "groups": head["groups"][::-1]},
         lambda head: {**head, "row_groups": [{**head["row_groups"][0], "start": 10**15}]},
+        lambda head: {**head, "asked": [head["asked"][0], *head["asked"][:-1]]},
+        lambda head: {**head, "asked": head["asked"][:-1]},
+        lambda head: {**head, "asked": [*head["asked"], ["one-more", "aave-v3"]]},
+        lambda head: {**head, "list": {**head["list"], "distinct": head["list"]["distinct"] + 1}},
+        lambda head: {**head, "markets": [{**m, "unit": {**m["unit"], "decimals": 19}} for m in head["markets"]]},
+        lambda head: {**head, "listed": [[a, s, 10**9] for a, s, _ in head["listed"]]},
     ],
 )
 def test_a_head_that_lies_is_refused_even_where_its_digest_fits(demo: Path, tmp_path: Path, change) -> None:

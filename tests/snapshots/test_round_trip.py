@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from defirisk.chain.recording import load_fixture
 from defirisk.model import AccountReading, Position
 from defirisk.model import Warning as Notice
 from defirisk.protocols import registry
-from defirisk.protocols.compound_v3.rules import RULES as COMET
 from defirisk.reading import WaveReader
 from defirisk.risk.outcome import outcome_of
 from defirisk.risk.population import Population
@@ -23,9 +21,7 @@ from defirisk.risk.scenarios import Prices
 from defirisk.snapshots.codec import Codec, Undecodable
 from defirisk.snapshots.layout import PositionCodec
 from defirisk.snapshots.reading import SnapshotFile
-from tests.property.aave_worlds import World
-from tests.property.compound_v3.worlds import states
-from tests.property.test_thresholds import everywhere, placed
+from tests.property.rule_sets import WORLDS, placed
 
 from .conftest import RECORDINGS, run, taken, wallets_of
 
@@ -50,9 +46,6 @@ def back_again(position: Position) -> Position:
     data = codec.encode(position)
     other.load([(name, bytes.fromhex(text)) for name, text in codec.table])
     return Position(market=position.market, owner=position.owner, rules=other.types.rules[position.rules.name], **other.decode(data))
-
-
-WORLDS = everywhere() | {f"compound-v3 {name}": states().map(partial(World, name, COMET[name])) for name in COMET}
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -25,7 +25,7 @@ USD_STAND_INS: Final = frozenset(
         "0x10f7fc1f91ba351f9c629c5947ad69bd03c05b96",  # the stand-in of Aave V2's side chains
     }
 )
-_MAX_UNIT_DECIMALS: Final = 36
+_MAX_UNIT_DECIMALS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)

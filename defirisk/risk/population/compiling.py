@@ -88,10 +88,16 @@ def _bound(function: FunctionType, names: dict[str, Any]) -> FunctionType:
     return FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__, function.__defaults__)
 
 
-def _digest(functions: Sequence[Any]) -> str:
-    """Of the files that a family's functions stand in and of those that all families share."""
-    files = {function.__code__.co_filename for function in functions}
+def _digest(functions: Sequence[FunctionType]) -> str:
+    """Of the files that a family's functions stand in and those that all families share, and of the constants that
+    the functions name, wherever those stand.
+    """
     told = hashlib.sha256()
+    for function in functions:
+        known = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+        constants = {name: known[name] for name in sorted(known) if isinstance(known[name], int | float)}
+        told.update(f"{function.__name__} {constants!r}".encode())
+    files = {function.__code__.co_filename for function in functions}
     for name in sorted(files | {str(module.__file__) for module in (bounded, loop, scratch)}):
         path = Path(name)
         told.update(path.read_bytes() if path.is_file() else name.encode())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from defirisk.errors import BadMove
+from defirisk.errors import BadFile, BadMove
 from defirisk.model import Outcome, Position, Standing
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.outcome import outcome_of
@@ -89,10 +89,17 @@ class ExactPairs:
             self.kept[row, column] = outcome
 
     def _owed(self, position: Position, address: str) -> int:
-        """The column of the asset that stands for a token of this position: its first price slot, as in a replay."""
+        """The column of the asset that stands for a token of this position: its first price slot, as in a replay.
+
+        Raises:
+            BadFile: the columns (of a file that was written before) are of other assets than the position.
+        """
         slot = next(slot for slot, token in enumerate(position.tokens) if token.address == address)
         asset = Asset(position.market, position.tokens[slot], position.prices[slot], position.state.scales[slot])
-        return self._columns[asset]
+        column = self._columns.get(asset)
+        if column is None:
+            raise BadFile(f"the columns of this population do not know an asset of {position.market.name}")
+        return column
 
 
 def _repaid(position: Position, outcome: Outcome, market: tuple[int, ...]) -> float:

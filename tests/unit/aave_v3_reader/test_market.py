@@ -93,7 +93,7 @@ def test_an_empty_market_holds_nobody() -> None:
     assert chain.read().positions == (None,) * len(chain.wallets)
 
 
-@pytest.mark.parametrize("unit", [0, 3, 10**37])
+@pytest.mark.parametrize("unit", [0, 3, 10**19, 10**37])
 def test_a_unit_that_is_no_power_of_ten_is_refused(unit: int) -> None:
     with pytest.raises(MalformedAnswer, match="power of ten"):
         Bent("3.7").say("BASE_CURRENCY_UNIT", word(unit)).read()
