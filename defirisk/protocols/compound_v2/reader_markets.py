@@ -82,12 +82,17 @@ class Listed:
 def market_calls(site: Comptroller, market: str) -> Iterator[Call]:
     """Ask everything about a market that views tell."""
     yield from (ABI[name](market) for name in _OWN)
-    if site.venus:
+    if _is_newer(site):
         yield from (ABI[name](market) for name in _SWEPT)
     yield ABI["markets"](site.entry, market)
     yield ABI["getUnderlyingPrice"](site.oracle, market)
     yield from (ABI[name](site.entry, market) for name in (*_GUARDED, *_CAPS))
     yield from (ABI["actionPaused"](site.entry, market, action) for action in range(_LIQUIDATE + 1))
+
+
+def _is_newer(site: Comptroller) -> bool:
+    """Venus since its markets have incentives of their own, the Comptroller none."""
+    return site.venus and site.incentive is None
 
 
 def token_calls(listed: Listed) -> Iterator[Call]:
@@ -157,7 +162,7 @@ def _accrued(answers: Answers, site: Comptroller, market: str, stored: Totals) -
 
 
 def _sweeps(answers: Answers, site: Comptroller, market: str, now: int) -> bool:
-    if not site.venus:
+    if not _is_newer(site):
         return False
     since, every = (answers.probe(ABI[name], market) for name in _SWEPT)
     return since is not None and every is not None and now - since >= every
