@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from defirisk.chain.calls import Answer, Block, Call
-from defirisk.model import Ended, Limit, Limits, Position
+from defirisk.model import Ended, Limit, Limits
 from defirisk.protocols.compound_v2.account import accrued_sums, supply_of
-from defirisk.protocols.compound_v2.family import PROTOCOL
 from defirisk.protocols.compound_v2.rules import ORIGINAL
 from defirisk.protocols.compound_v2.state import Books, CompoundState, Holding
 from defirisk.protocols.interface import Deployment, Pair, Refused
@@ -19,9 +16,9 @@ from defirisk.risk.replay import Replay, replay
 from tests.support.scopes import assert_same_in_both_scopes
 
 from .evm import Reverted
-from .local_chain import LocalChain, _answer
-from .rpc import Rpc
+from .local_chain import LocalChain
 from .venus_market import KINDS, LIQUIDATOR, PROVIDER, Venus, enter, stop_interest, venus
+from .venus_reading import Next, at, index_of, read, shocked
 
 STABLE = ("USDV", "DAIV", "CENT")
 SCENARIOS: dict[str, dict[str, int]] = {
@@ -37,18 +34,6 @@ SCENARIOS: dict[str, dict[str, int]] = {
 }
 
 
-class Next(LocalChain):
-    """The block that is being made: what a transaction sent now will find."""
-
-    def __init__(self, rpc: Rpc) -> None:
-        super().__init__(rpc)
-        self.block = Block(self.block.number + 1, self.block.timestamp, None)
-
-    async def calls(self, calls: Sequence[Call]) -> list[Answer]:
-        requests = [("eth_call", ({"to": call.to, "data": "0x" + call.data.hex()}, "pending")) for call in calls]
-        return [_answer(answer) for answer in self._rpc.batch(requests)]
-
-
 @pytest.fixture(scope="module")
 def market() -> Iterator[Venus]:
     with venus() as made:
@@ -60,31 +45,6 @@ def still(market: Venus) -> Iterator[Venus]:
     with market.undone():
         stop_interest(market)
         yield market
-
-
-def read(made: Venus, chain: LocalChain | None = None) -> dict[str, Position]:
-    here = Deployment("venus-local", "compound-v2", "local", 31337, made.comptroller.address)
-    reading = asyncio.run(PROTOCOL.reader.read(chain or LocalChain(made.evm.rpc), here, made.wallets))
-    found = {}
-    for wallet, position in zip(made.wallets, reading.positions, strict=True):
-        assert position is None or isinstance(position, Position), position
-        if position is not None:
-            found[wallet] = position
-    return found
-
-
-def shocked(made: Venus, moves: dict[str, int]) -> tuple[int, ...]:
-    changes = (100 + moves.get(one.kind.symbol, 0) for one in made.markets)
-    return tuple(price * change // 100 for price, change in zip(made.prices, changes, strict=True))
-
-
-def index_of(made: Venus, holding: Holding) -> int:
-    return [one.vtoken.address for one in made.markets].index(holding.market.address)
-
-
-def at(made: Venus, position: Position, prices: Sequence[int]) -> CompoundState:
-    state: CompoundState = position.state
-    return position.rules.reprice(state, tuple(prices[index_of(made, one)] for one in state.holdings))
 
 
 def chain_says(made: Venus, wallet: str, state: CompoundState) -> None:

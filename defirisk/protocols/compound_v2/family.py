@@ -8,7 +8,7 @@ from typing import Final
 from defirisk.protocols.compound_v2.events import CompoundV2Events
 from defirisk.protocols.compound_v2.reader import CompoundV2Reader
 from defirisk.protocols.compound_v2.rules import ORIGINAL, SECONDS, VENUS
-from defirisk.protocols.compound_v2.state import CompoundState, Holding
+from defirisk.protocols.compound_v2.state import CompoundState, Holding, VaiDebt
 from defirisk.protocols.interface import RuleFamily, StateTypes
 
 _RULES: Final = (ORIGINAL, SECONDS, VENUS)
@@ -19,5 +19,5 @@ PROTOCOL: Final = RuleFamily(
     rules=tuple(rules.name for rules in _RULES),
     debt_events=CompoundV2Events(),
     fast=ORIGINAL.fast,
-    states=StateTypes(CompoundState, (Holding,), {rules.name: rules for rules in _RULES}),
+    states=StateTypes(CompoundState, (Holding, VaiDebt), {rules.name: rules for rules in _RULES}),
 )

@@ -81,8 +81,12 @@ def columns(position: Position) -> FastColumns | None:
 
 
 def _covered(holding: Holding) -> bool:
-    """Whether these rules see the holding as the exact ones do: its debt, and a rate that a burn hardly moves."""
+    """Whether these rules see the holding as the exact ones do: its debt, and a rate that a burn hardly moves. VAI
+    takes a little less than it is asked to.
+    """
     books = holding.books
+    if holding.vai is not None:
+        return False
     if holding.debt and (not holding.entered or books.borrows < holding.debt):
         return False
     alone = holding.tokens > 0 and holding.market.seize_share > 0 and books.supply <= holding.tokens

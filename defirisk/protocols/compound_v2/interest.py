@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from defirisk.fixedpoint import div_down, div_up, mul_div_down, wad_div_down, wad_mul_down
-from defirisk.protocols.compound_v2.state import Books
+from defirisk.protocols.compound_v2.state import Books, VaiDebt
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,18 @@ def accrued(totals: Totals, *, borrow_rate: int, elapsed: int, reserve_factor: i
     )
 
 
+def swept(totals: Totals) -> Totals:
+    """``VToken._reduceReservesFresh`` at the end of an accrual: reserves leave the market, as far as there is cash."""
+    gone = min(totals.cash, totals.reserves)
+    return Totals(
+        cash=totals.cash - gone,
+        borrows=totals.borrows,
+        reserves=totals.reserves - gone,
+        supply=totals.supply,
+        borrow_index=totals.borrow_index,
+    )
+
+
 def exchange_rate(gross: int, reserves: int, supply: int) -> int:
     """``CToken.exchangeRateStoredInternal`` of a market with a supply: (cash + borrows - reserves) * 1e18 / supply."""
     return wad_div_down(gross - reserves, supply)
@@ -53,6 +65,11 @@ def books_of(totals: Totals, initial_rate: int) -> Books:
 def debt_at(principal: int, borrow_index: int, interest_index: int) -> int:
     """``CToken.borrowBalanceStoredInternal``: principal * borrow index / the index at the owner's last act, down."""
     return mul_div_down(principal, borrow_index, interest_index) if principal else 0
+
+
+def owed(debt: VaiDebt) -> int:
+    """``VAIController.getVAIRepayAmount``, base units of VAI."""
+    return debt.minted + debt.past + wad_mul_down(debt.growth, debt.minted)
 
 
 def debt_bounds(stored_debt: int, stored_index: int, index: int) -> tuple[int, int]:

@@ -20,8 +20,9 @@ from defirisk.fixedpoint import (
 )
 from defirisk.model import Amount, Seized, Standing
 from defirisk.protocols.compound_v2.account import accrued_sums, is_forced
-from defirisk.protocols.compound_v2.interest import exchange_rate
+from defirisk.protocols.compound_v2.interest import exchange_rate, owed
 from defirisk.protocols.compound_v2.state import Books, CompoundState, CToken, Holding
+from defirisk.protocols.compound_v2.vai import vai_left, vai_paid
 from defirisk.protocols.interface import Pair, Refused, Step
 
 
@@ -38,7 +39,8 @@ class Seizure(NamedTuple):
 def liquidate(state: CompoundState, standing: Standing, pair: Pair, repay: int | None) -> Step:
     """``CToken.liquidateBorrow`` by a third party; ``None`` repays the largest amount that goes through.
 
-    ``standing`` is the state's own.
+    ``standing`` is the state's own. VAI is liquidated by ``VAIController.liquidateVAI``, which takes a little less than
+    it is asked to, and seizes for what it took.
 
     Raises:
         Refused: the contract would refuse; the reason is its own error.
@@ -50,15 +52,21 @@ def liquidate(state: CompoundState, standing: Standing, pair: Pair, repay: int |
     most = _most_closed(state, standing, debt)
     ratio = seize_ratio(state, pair.debt, pair.collateral)
     if repay is None:
-        repay, seized, left = _largest(min(most, debt.books.borrows), collateral.tokens, ratio)
+        asked, seized, left = _largest(min(most, debt.books.borrows), collateral.tokens, ratio)
     else:
-        seized, left = _asked(repay, most, debt.books.borrows, collateral.tokens, ratio)
-    if repay == 0:
+        asked, (seized, left) = repay, _asked(repay, most, debt.books.borrows, collateral.tokens, ratio)
+    owing = _repaid(debt, asked)
+    paid = asked
+    if debt.vai is not None:
+        paid = vai_paid(debt.vai, asked)
+        seized = wad_mul_down(ratio, paid)
+        left = zero_floor_sub(collateral.tokens, seized)
+    if paid == 0:
         raise Refused("LIQUIDATE_CLOSE_AMOUNT_IS_ZERO")
     seizure = Seizure(seized, left, _protocols_part(state, collateral.market, seized))
     return Step(
-        state=_after(state, pair, repay, seizure),
-        repaid=Amount(debt.market.token, repay),
+        state=_after(state, pair, owing, seizure),
+        repaid=Amount(debt.market.token, paid),
         seized=(_seized(collateral, pair.collateral, seizure),),
     )
 
@@ -166,10 +174,10 @@ def _seized(collateral: Holding, slot: int, seizure: Seizure) -> Seized:
 # --- effects ------------------------------------------------------------------------------------------------------
 
 
-def _after(state: CompoundState, pair: Pair, repay: int, seizure: Seizure) -> CompoundState:
+def _after(state: CompoundState, pair: Pair, owing: Holding, seizure: Seizure) -> CompoundState:
     slot = 0 if pair.collateral is None else pair.collateral
     holdings = list(state.holdings)
-    holdings[pair.debt] = _repaid(holdings[pair.debt], repay)
+    holdings[pair.debt] = owing
     holdings[slot] = _emptied(holdings[slot], seizure.left, 0 if state.cut else seizure.protocol)
     return CompoundState(
         holdings=tuple(holdings),
@@ -182,17 +190,21 @@ def _after(state: CompoundState, pair: Pair, repay: int, seizure: Seizure) -> Co
     )
 
 
-def _repaid(holding: Holding, repay: int) -> Holding:
+def _repaid(holding: Holding, asked: int) -> Holding:
     """``repayBorrowFresh``: cash rises by what total borrows fall, so the exchange rate stays."""
     books = holding.books
+    left = None if holding.vai is None else vai_left(holding.vai, asked)
+    debt = holding.debt - asked if left is None else owed(left)
+    borrows = books.borrows - asked if left is None else debt
     return Holding(
         market=holding.market,
-        books=Books(books.gross, books.borrows - repay, books.reserves, books.supply, books.rate),
+        books=Books(books.gross, borrows, books.reserves, books.supply, books.rate),
         tokens=holding.tokens,
-        debt=holding.debt - repay,
+        debt=debt,
         entered=holding.entered,
         stored_rate=holding.stored_rate,
         stored_debt=holding.stored_debt,
+        vai=left,
     )
 
 
@@ -206,6 +218,7 @@ def _emptied(holding: Holding, left: int, burned: int) -> Holding:
         entered=holding.entered,
         stored_rate=holding.stored_rate,
         stored_debt=holding.stored_debt,
+        vai=holding.vai,
     )
 
 

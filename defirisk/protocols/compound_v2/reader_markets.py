@@ -14,7 +14,7 @@ from defirisk.chain.endpoints import chain_with_id
 from defirisk.errors import CallReverted, ContractMismatch, MalformedAnswer
 from defirisk.model import NATIVE_COIN, Token
 from defirisk.protocols.compound_v2.decoding import Listing, decode_listing
-from defirisk.protocols.compound_v2.interest import Totals, accrued, books_of
+from defirisk.protocols.compound_v2.interest import Totals, accrued, books_of, swept
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, Comptroller
 from defirisk.protocols.compound_v2.state import Books, Caps
 
@@ -36,6 +36,8 @@ _OWN: Final = (
     "exchangeRateStored",
     "protocolSeizeShareMantissa",
 )
+_SWEPT: Final = ("reduceReservesBlockNumber", "reduceReservesBlockDelta")
+"""Newer Venus's markets send their reserves away when they accrue, once in so many blocks."""
 _GUARDED: Final = ("isDeprecated", "borrowGuardianPaused", "mintGuardianPaused", "isForcedLiquidationEnabled")
 _CAPS: Final = ("borrowCaps", "supplyCaps")
 _NO_CAP: Final = 2**255
@@ -80,10 +82,17 @@ class Listed:
 def market_calls(site: Comptroller, market: str) -> Iterator[Call]:
     """Ask everything about a market that views tell."""
     yield from (ABI[name](market) for name in _OWN)
+    if _is_newer(site):
+        yield from (ABI[name](market) for name in _SWEPT)
     yield ABI["markets"](site.entry, market)
     yield ABI["getUnderlyingPrice"](site.oracle, market)
     yield from (ABI[name](site.entry, market) for name in (*_GUARDED, *_CAPS))
     yield from (ABI["actionPaused"](site.entry, market, action) for action in range(_LIQUIDATE + 1))
+
+
+def _is_newer(site: Comptroller) -> bool:
+    """Venus since its markets have incentives of their own, the Comptroller none."""
+    return site.venus and site.incentive is None
 
 
 def token_calls(listed: Listed) -> Iterator[Call]:
@@ -148,7 +157,15 @@ def _accrued(answers: Answers, site: Comptroller, market: str, stored: Totals) -
     if last > now:
         raise MalformedAnswer(f"{checksum(market)} accrued interest at {last}, after its block's {now}")
     reserve_factor: int = answers.word(ABI["reserveFactorMantissa"], market)
-    return accrued(stored, borrow_rate=rate, elapsed=now - last, reserve_factor=reserve_factor)
+    brought = accrued(stored, borrow_rate=rate, elapsed=now - last, reserve_factor=reserve_factor)
+    return swept(brought) if now > last and _sweeps(answers, site, market, now) else brought
+
+
+def _sweeps(answers: Answers, site: Comptroller, market: str, now: int) -> bool:
+    if not _is_newer(site):
+        return False
+    since, every = (answers.probe(ABI[name], market) for name in _SWEPT)
+    return since is not None and every is not None and now - since >= every
 
 
 def _price(answers: Answers, site: Comptroller, market: str) -> tuple[int, str | None]:

@@ -13,26 +13,35 @@ from defirisk.chain.abi import checksum
 from defirisk.chain.answers import Answers
 from defirisk.chain.calls import Call
 from defirisk.errors import MalformedAnswer
-from defirisk.fixedpoint import WAD, wad_mul_down
+from defirisk.fixedpoint import WAD
 from defirisk.model import Token
+from defirisk.protocols.compound_v2.interest import owed
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, Comptroller
-from defirisk.protocols.compound_v2.state import Books, CToken, Holding
+from defirisk.protocols.compound_v2.state import Books, CToken, Holding, VaiDebt
 
 VAI_PRICE: Final = WAD
 _DECIMALS: Final = 18
+_LIQUIDATE: Final = 5
+"""Venus's ``Action.LIQUIDATE``."""
 _INTEREST: Final = ("vaiMintIndex", "getVAIRepayRatePerBlock", "accrualBlockNumber", "getVAIAddress")
 _OWNERS: Final = ("getVAIRepayAmount", "pastVAIInterest", "getVAIMinterInterestIndex")
 
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """VAI owed, base units: ``stored`` as the Comptroller counts it, ``accrued`` as a liquidation finds it. ``token``
-    its address, lower-case.
+    """VAI owed, base units: ``stored`` as the Comptroller counts it, ``accrued`` as a liquidation of it finds it.
+
+    ``token`` its address, lower-case. ``debt`` what the accrued debt consists of. ``dated`` whether the controller says
+    when it last accrued: if not, ``accrued`` is what is stored. ``forced`` and ``paused`` are liquidations of it.
     """
 
     stored: int
     accrued: int
     token: str
+    debt: VaiDebt
+    dated: bool = True
+    forced: bool = False
+    paused: bool = False
 
 
 def minted_calls(site: Comptroller, wallet: str) -> Iterator[Call]:
@@ -42,6 +51,9 @@ def minted_calls(site: Comptroller, wallet: str) -> Iterator[Call]:
     yield ABI["mintedVAIs"](site.entry, wallet)
     yield from (ABI[name](site.vai, wallet) for name in _OWNERS)
     yield from (ABI[name](site.vai) for name in _INTEREST)
+    yield ABI["actionPaused"](site.entry, site.vai, _LIQUIDATE)
+    yield ABI["isForcedLiquidationEnabled"](site.entry, site.vai)
+    yield ABI["isForcedLiquidationEnabledForUser"](site.entry, wallet, site.vai)
 
 
 def read_minted(answers: Answers, site: Comptroller, wallet: str) -> Minted | None:
@@ -57,11 +69,20 @@ def read_minted(answers: Answers, site: Comptroller, wallet: str) -> Minted | No
     stored = answers.probe(ABI["getVAIRepayAmount"], site.vai, wallet)
     if stored is None:
         raise MalformedAnswer(f"{checksum(site.vai)} does not say how much VAI {wallet} must repay")
-    token: str = answers.word(ABI["getVAIAddress"], site.vai)
-    index: int = answers.word(ABI["vaiMintIndex"], site.vai)
-    rate: int = answers.word(ABI["getVAIRepayRatePerBlock"], site.vai)
-    elapsed = _elapsed(answers, site, answers.word(ABI["accrualBlockNumber"], site.vai))
-    return Minted(stored, _owed(answers, site.vai, wallet, minted, index + rate * elapsed), token)
+    last = answers.probe(ABI["accrualBlockNumber"], site.vai)
+    growth = 0 if last is None else _elapsed(answers, site, last) * answers.word(
+        ABI["getVAIRepayRatePerBlock"], site.vai
+    )
+    debt = _consists_of(answers, site.vai, wallet, minted, growth)
+    return Minted(
+        stored=stored,
+        accrued=owed(debt),
+        token=answers.word(ABI["getVAIAddress"], site.vai),
+        debt=debt,
+        dated=last is not None,
+        forced=_is_forced(answers, site, wallet),
+        paused=bool(answers.probe(ABI["actionPaused"], site.entry, site.vai, _LIQUIDATE)),
+    )
 
 
 def _elapsed(answers: Answers, site: Comptroller, last: int) -> int:
@@ -71,24 +92,41 @@ def _elapsed(answers: Answers, site: Comptroller, last: int) -> int:
     return now - last
 
 
-def _owed(answers: Answers, controller: str, wallet: str, minted: int, index: int) -> int:
-    """``VAIController.getVAIRepayAmount`` at an index of ``accrueVAIInterest``."""
+def _consists_of(answers: Answers, controller: str, wallet: str, minted: int, growth: int) -> VaiDebt:
+    """A debt at an index that has grown by so much (wad) since it was stored, as ``accrueVAIInterest`` leaves it."""
     past: int = answers.word(ABI["pastVAIInterest"], controller, wallet)
     own: int = answers.word(ABI["getVAIMinterInterestIndex"], controller, wallet)
+    index: int = answers.word(ABI["vaiMintIndex"], controller)
     if own > index or past > minted:
         raise MalformedAnswer(f"the VAIController {checksum(controller)} knows an impossible debt of {wallet}")
-    return minted + wad_mul_down(index - own, minted - past)
+    return VaiDebt(minted=minted - past, past=past, growth=index + growth - own)
+
+
+def _is_forced(answers: Answers, site: Comptroller, wallet: str) -> bool:
+    everyones = answers.probe(ABI["isForcedLiquidationEnabled"], site.entry, site.vai)
+    return bool(everyones or answers.probe(ABI["isForcedLiquidationEnabledForUser"], site.entry, wallet, site.vai))
 
 
 def vai_holding(site: Comptroller, minted: Minted, symbol: str, incentive: int) -> Holding:
     """VAI as a market that is only owed; its books hold this one debt."""
     token = Token(checksum(minted.token), symbol, _DECIMALS)
     return Holding(
-        market=CToken(checksum(site.vai or site.entry), symbol, token, 0, 0, incentive, caps=None),
+        market=CToken(
+            address=checksum(site.vai or site.entry),
+            symbol=symbol,
+            token=token,
+            collateral_factor=0,
+            liquidation_threshold=0,
+            incentive=incentive,
+            forced=minted.forced,
+            liquidate_paused=minted.paused,
+            caps=None,
+        ),
         books=Books(minted.accrued, minted.accrued, 0, 0, WAD),
         tokens=0,
         debt=minted.accrued,
         entered=True,
         stored_rate=WAD,
         stored_debt=minted.stored,
+        vai=minted.debt,
     )

@@ -11,6 +11,7 @@ from defirisk.model import Warning as Notice
 from defirisk.protocols.compound_v2.reader_accounts import Account, current_debt
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, Comptroller
 from defirisk.protocols.compound_v2.reader_markets import Listed, counts_seconds
+from defirisk.protocols.compound_v2.reader_vai import Minted
 from defirisk.protocols.compound_v2.rules import CompoundV2Rules
 from defirisk.protocols.compound_v2.state import CompoundState, Holding
 
@@ -62,9 +63,26 @@ def _account(case: Case) -> Iterator[Notice]:
     if case.account.minted is not None:
         yield Notice(
             "vai-debt",
-            "the account owes VAI, which the protocol counts as one dollar whatever it fetches; "
-            "a liquidation of it was not compared with the contract",
+            "the account owes VAI, which the protocol counts as one dollar whatever it fetches",
         )
+        yield from _vai(case.account.minted)
+
+
+def _vai(minted: Minted) -> Iterator[Notice]:
+    if not minted.dated:
+        yield Notice(
+            "vai-interest-unseen",
+            "the VAIController does not say when it last accrued: VAI is counted with interest up to then, as the "
+            "Comptroller counts it; liquidating the VAI itself finds a little more",
+        )
+    if minted.forced:
+        yield Notice(
+            "forced-liquidation",
+            "VAI is under forced liquidation: its debt is liquidatable with no shortfall and no close factor, "
+            "all of it at once",
+        )
+    if minted.paused:
+        yield Notice("paused-market", "liquidating VAI debt is paused")
 
 
 def _comptroller(case: Case, site: Comptroller, answers: Answers) -> Iterator[Notice]:

@@ -26,6 +26,10 @@ _CERTAIN_NOWHERE: Final = 2**512
 """More than any margin: a position that is liquidatable without a shortfall is so at every price."""
 
 
+_VAI_GRAINS: Final = 1_000
+"""A call on VAI may leave three base units more or less than it took, and calls that halve a debt end after 256."""
+
+
 class CompoundV2Rules:
     """One flavour's rules (:class:`defirisk.protocols.interface.Rules` of :class:`CompoundState`)."""
 
@@ -92,7 +96,7 @@ class CompoundV2Rules:
             threshold=max((div_up(WAD, holding.books.rate) for holding in counted), default=0),
             value=grains,
             rounding=1,
-            unit_rounding=2 * grains + len(standing.debt) + 1,
+            unit_rounding=2 * grains + len(standing.debt) + 1 + _vai_grains(state),
         )
 
     def tail(self, state: CompoundState, standing: Standing) -> None:
@@ -109,6 +113,10 @@ class CompoundV2Rules:
     def limits(self, state: CompoundState) -> tuple[Limits, ...]:
         """``mintAllowed`` and ``borrowAllowed``: pauses and caps, totals accrued to the block."""
         return tuple(limits_of(state))
+
+
+def _vai_grains(state: CompoundState) -> int:
+    return _VAI_GRAINS if any(holding.vai is not None for holding in state.holdings) else 0
 
 
 def _borne(state: CompoundState, loss: Amount) -> list[Borne]:

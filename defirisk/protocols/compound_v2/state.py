@@ -79,12 +79,23 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True)
+class VaiDebt:
+    """What a debt in VAI consists of, base units: ``minted`` without interest, ``past`` interest that was made part of
+    the debt. ``growth`` wad, by which the index has grown since the owner last minted: minted * growth is owed besides.
+    """
+
+    minted: int
+    past: int
+    growth: int
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """What the owner has in one market.
 
     ``tokens`` cToken units; ``debt`` underlying base units, accrued; ``entered`` whether the market is among the
     owner's assets: only then does the Comptroller see it. ``stored_rate`` and ``stored_debt`` are what
-    ``getAccountSnapshot`` answers.
+    ``getAccountSnapshot`` answers. ``vai`` is there where the debt is Venus's VAI, which has no market.
     """
 
     market: CToken
@@ -94,6 +105,7 @@ class Holding:
     entered: bool
     stored_rate: int = 0
     stored_debt: int = 0
+    vai: VaiDebt | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,3 +30,24 @@ contract StillModel {
     return 0;
   }
 }
+
+/// Prices that doubt themselves: what may be borrowed is judged by a collateral a percent lower and a debt one higher.
+contract DoubtingBoard {
+  PriceBoard private immutable board;
+
+  constructor(PriceBoard board_) {
+    board = board_;
+  }
+
+  function updateProtectionState(address) external {}
+
+  function getBoundedPricesView(address market) external view returns (uint256, uint256) {
+    uint256 price = board.getUnderlyingPrice(market);
+    return ((price * 99) / 100, (price * 101) / 100);
+  }
+}
+
+/// Where markets send their reserves; what it does with them is not tested.
+contract ShareReserve {
+  function updateAssetsState(address, address, uint8) external {}
+}

@@ -23,6 +23,7 @@ from defirisk.errors import (
 from defirisk.model import NATIVE_COIN, Limit, Limits, Position, PositionStatus
 from defirisk.protocols.compound_v2.family import PROTOCOL
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, MULTICALL3
+from defirisk.protocols.compound_v2.state import VaiDebt
 from defirisk.protocols.interface import Deployment, MarketReading
 from tests.vectors.compound_v2.recording import recorded, state_of
 
@@ -270,6 +271,50 @@ def test_vai_is_a_debt_at_one_dollar_stored_and_accrued() -> None:
     assert position.contract.shortfall == shortfall
     assert "vai-debt" in codes(position)
     assert position.rules.standing(position.state).debt[-1].amount == accrued
+
+
+def test_vai_of_a_controller_that_does_not_date_its_accrual_is_counted_as_stored() -> None:
+    """Venus's own: what the Comptroller counts is known, what a liquidation of the VAI would find is not."""
+    chain, wallet, minted = venus(frozen()), WALLETS[RICH], 10**18
+    mint_vai(chain, wallet, minted)
+    chain.revert("accrualBlockNumber", checksum("0x" + "7a" * 20))
+    stored = 10**18 + 9 * 10**16
+    chain.tell(
+        "getAccountLiquidity", COMPTROLLER, [wallet], ["uint256"] * 3, 0, 0, one(frozen()).contract.shortfall + stored
+    )
+    position = read(chain, [wallet]).positions[0]
+    assert isinstance(position, Position), position
+    leg = position.state.holdings[-1]
+    assert (leg.stored_debt, leg.debt, leg.vai) == (stored, stored, VaiDebt(9 * 10**17, 10**17, 10**17))
+    assert "vai-interest-unseen" in codes(position)
+
+
+@pytest.mark.parametrize("named", ["isForcedLiquidationEnabled", "isForcedLiquidationEnabledForUser"])
+def test_vai_under_forced_liquidation_and_paused(named: str) -> None:
+    chain, wallet, controller = venus(frozen()), WALLETS[RICH], checksum("0x" + "7a" * 20)
+    mint_vai(chain, wallet, 10**18)
+    shortfall = one(frozen()).contract.shortfall + 109 * 10**16
+    chain.tell("getAccountLiquidity", COMPTROLLER, [wallet], ["uint256"] * 3, 0, 0, shortfall)
+    chain.flag(named, COMPTROLLER, *([wallet] if named.endswith("User") else []), controller, True)
+    chain.flag("actionPaused", COMPTROLLER, controller, 5, True)
+    position = read(chain, [wallet]).positions[0]
+    terms = position.state.holdings[-1].market
+    assert (terms.forced, terms.liquidate_paused) == (True, True)
+    assert {"forced-liquidation", "paused-market"} <= set(codes(position))
+
+
+@pytest.mark.parametrize(("ago", "gone"), [(100, True), (99, False)])
+def test_newer_markets_send_their_reserves_away_when_they_accrue(ago: int, gone: bool) -> None:
+    plain, chain = one(running()), venus(running())
+    for market in MARKETS:
+        chain.number("reduceReservesBlockDelta", market, 100)
+        chain.number("reduceReservesBlockNumber", market, chain.block.number - ago)
+    position = read(chain, [WALLETS[RICH]]).positions[0]
+    assert isinstance(position, Position), position
+    for before, after in zip(plain.state.holdings, position.state.holdings, strict=True):
+        assert after.books.rate == before.books.rate
+        moved = before.books.reserves if gone else 0
+        assert (before.books.reserves - after.books.reserves, before.books.gross - after.books.gross) == (moved, moved)
 
 
 def test_an_emode_pool_counts_by_its_own_factors() -> None:

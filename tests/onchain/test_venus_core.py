@@ -1,0 +1,174 @@
+"""The rules for newer Venus against its real contracts: every step really sent, equal to the last digit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from defirisk.fixedpoint import wad_mul_down
+from defirisk.model import Ended
+from defirisk.protocols.compound_v2.account import accrued_sums, supply_of
+from defirisk.protocols.compound_v2.liquidation import cover, seize_ratio
+from defirisk.protocols.compound_v2.rules import VENUS
+from defirisk.protocols.compound_v2.state import CompoundState, Holding
+from defirisk.protocols.interface import Pair
+from defirisk.risk.replay import Replay, replay
+
+from .venus_core import KINDS, MAJORS, STRICT, VenusCore, stop_interest, venus_core
+from .venus_market import LIQUIDATOR
+from .venus_reading import Next, at, index_of, read, shocked
+
+STABLE = ("USDV", "DAIV")
+SCENARIOS: dict[str, dict[str, int]] = {
+    "today": {},
+    **{f"volatile-{drop}": {k.symbol: -drop for k in KINDS if k.symbol not in STABLE} for drop in (10, 20, 35, 50, 90)},
+    "eth-40": {"ETHV": -40},
+    "btc-60": {"BTCV": -60},
+    "cake-99": {"CAKE": -99},
+    "old+80": {"OLDV": 80},
+    "usd-depeg": {"USDV": -12},
+    "dai+35": {"DAIV": 35},
+}
+
+
+@pytest.fixture(scope="module")
+def market() -> Iterator[VenusCore]:
+    with venus_core() as made:
+        yield made
+
+
+@pytest.fixture
+def still(market: VenusCore) -> Iterator[VenusCore]:
+    with market.undone():
+        stop_interest(market)
+        yield market
+
+
+def is_vai(holding: Holding) -> bool:
+    return holding.market.caps is None
+
+
+def chain_says(made: VenusCore, wallet: str, state: CompoundState) -> None:
+    """Tokens, debts, rates and liquidity of the chain are those of our state."""
+    snapshots = made.snapshots(wallet)
+    for holding in state.holdings:
+        if is_vai(holding):
+            assert made.controller.call("getVAIRepayAmount", wallet) == holding.debt
+        else:
+            error, tokens, debt, rate = snapshots[index_of(made, holding)]
+            assert (error, tokens, debt, rate) == (0, holding.tokens, holding.debt, holding.books.rate)
+    sums = accrued_sums(state)
+    ours = (0, max(0, sums.collateral - sums.debts), max(0, sums.debts - sums.collateral))
+    assert tuple(made.comptroller.call("getAccountLiquidity", wallet)) == ours
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def test_positions_are_varied(market: VenusCore) -> None:
+    positions = read(market).values()
+    assert len(positions) >= 40
+    assert {p.rules.name for p in positions} == {"venus"}
+    assert len({tuple(h.market.symbol for h in p.state.holdings) for p in positions}) >= 25
+    assert sum(any(is_vai(h) for h in p.state.holdings) for p in positions) >= 5
+    assert any(h.tokens and not h.entered for p in positions for h in p.state.holdings)
+    assert any(h.market.liquidation_threshold == h.market.incentive == 0 for p in positions for h in p.state.holdings)
+    pools = [market.comptroller.call("userPoolId", position.owner) for position in positions]
+    assert pools.count(MAJORS) >= 5 <= pools.count(STRICT)
+
+
+def test_accrued_numbers_are_what_each_market_comes_to_by_itself(market: VenusCore) -> None:
+    """The reader's figures for a block, and the contract's own after a transaction that accrues in that block."""
+    ahead = read(market, Next(market.evm.rpc))
+    stale = 0
+    for number, one in enumerate(market.markets):
+        with market.undone():
+            one.vtoken.send("accrueInterest", sender=LIQUIDATOR)
+            totals = one.vtoken.call("totalReserves"), one.vtoken.call("totalBorrows")
+            for wallet, position in ahead.items():
+                for holding in position.state.holdings:
+                    if not is_vai(holding) and index_of(market, holding) == number:
+                        _, tokens, debt, rate = one.vtoken.call("getAccountSnapshot", wallet)
+                        assert (tokens, debt, rate) == (holding.tokens, holding.debt, holding.books.rate)
+                        assert supply_of(holding) == one.vtoken.call("balanceOfUnderlying", wallet)
+                        assert totals == (holding.books.reserves, holding.books.borrows)
+                        stale += holding.debt > holding.stored_debt
+    assert stale > 20
+
+
+def test_the_comptrollers_view_at_every_shock(market: VenusCore) -> None:
+    """By thresholds and spot prices, from stored numbers: equal to the digit."""
+    positions = read(market)
+    compared = short = 0
+    for moves in SCENARIOS.values():
+        with market.undone():
+            prices = shocked(market, moves)
+            market.set_prices(prices)
+            told = market.liquidity(list(positions))
+            for (wallet, position), view in zip(positions.items(), told, strict=True):
+                ours = position.rules.contract_view(at(market, position, prices))
+                assert (0, ours.liquidity, ours.shortfall) == tuple(view), wallet
+                compared += 1
+                short += ours.shortfall > 0
+    assert compared == len(SCENARIOS) * len(positions)
+    assert 90 < short < compared - 100
+
+
+# --- liquidating --------------------------------------------------------------------------------------------------
+
+
+def asked_of(state: CompoundState, pair: Pair) -> int:
+    """What a liquidator asks to repay: the close factor's part, or what the collateral covers. VAI takes a little less."""
+    debt, collateral = state.holdings[pair.debt], state.holdings[pair.collateral or 0]
+    ratio = seize_ratio(state, pair.debt, pair.collateral or 0)
+    return min(wad_mul_down(state.close_factor, debt.debt), cover(collateral.tokens, ratio))
+
+
+def sent(made: VenusCore, wallet: str, state: CompoundState) -> Replay:
+    """Replay a state and really send every step."""
+    done = replay(VENUS, state)
+    now = state
+    for step in done.liquidations:
+        taken = step.seized[0]
+        pair = Pair(taken.slot, step.repaid_slot)
+        debt, collateral = now.holdings[pair.debt], index_of(made, now.holdings[taken.slot])
+        if is_vai(debt):
+            event = made.liquidate_vai(collateral, wallet, asked_of(now, pair))
+        else:
+            event = made.liquidate(index_of(made, debt), collateral, wallet, step.repaid.raw)
+        assert event is not None, (wallet, step)
+        assert event["repayAmount"] == step.repaid.raw
+        assert event["seizeTokens"] == taken.shares
+        now = VENUS.liquidate(now, VENUS.standing(now), pair).state
+        chain_says(made, wallet, now)
+    assert now == done.state
+    return done
+
+
+DONE: dict[tuple[str, str], tuple[int, int, Ended]] = {}
+"""Steps sent, those that repaid VAI, and the ending, by scenario and wallet."""
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_step_really_sent(still: VenusCore, scenario: str) -> None:
+    """After everything accrued. A wallet is liquidatable for us exactly if the contract says that it is short."""
+    prices = shocked(still, SCENARIOS[scenario])
+    positions = read(still)
+    still.set_prices(prices)
+    for wallet, position in positions.items():
+        state = at(still, position, prices)
+        chain_says(still, wallet, state)
+        if VENUS.standing(state).liquidatable:
+            with still.undone():
+                done = sent(still, wallet, state)
+            vai = sum(is_vai(state.holdings[step.repaid_slot]) for step in done.liquidations)
+            DONE[scenario, wallet] = (len(done.liquidations), vai, done.ended)
+
+
+def test_enough_was_sent_and_every_ending_met() -> None:
+    """Runs after the scenarios; one that lost its liquidations would not be noticed otherwise."""
+    assert sum(steps for steps, _, _ in DONE.values()) > 400
+    assert sum(vai for _, vai, _ in DONE.values()) > 20
+    assert {scenario for scenario, _ in DONE} >= set(SCENARIOS) - {"today"}  # thresholds stand above what may be borrowed
+    assert {ended for _, _, ended in DONE.values()} >= {Ended.HEALTHY, Ended.NOTHING_TO_SEIZE}

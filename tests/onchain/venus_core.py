@@ -1,0 +1,329 @@
+"""Venus's core pool of today (10.3.0) on a local chain: a diamond, thresholds apart, e-mode pools, VAI, and people."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from eth_utils import to_checksum_address
+
+from . import anvil
+from .evm import MAX, Coder, Contract, Evm
+from .toolchain import COMPILED, CONTRACTS, Artifact, ToolchainError, compiled, exclusive, run
+from .venus_market import (
+    LIQUIDATOR,
+    OWNER,
+    PROVIDER,
+    WAD,
+    Kind,
+    Venus,
+    VMarket,
+    amount_of,
+    enter,
+    supply,
+)
+
+PACKAGE: Final = "@venusprotocol/venus-protocol@10.3.0"
+INTEGRITY: Final = "qGvjvUgYhK5REF/Cj4Lg4FNBMrEscnSSxr4sHL4WDlb2woPucvqLfGkw/f3XKFanf+lWD1G4K0Gzpdc430+BeQ=="
+"""The registry's sha512 of it. It does not install (a dependency is missing), so that its archive is opened instead."""
+FOLDER: Final = COMPILED / "venus-core"
+FACETS: Final = ("MarketFacet", "PolicyFacet", "SetterFacet", "RewardFacet")
+SHIPPED: Final = (
+    "Comptroller/Unitroller.sol",
+    "Comptroller/Diamond/Diamond.sol",
+    "Comptroller/Diamond/DiamondConsolidated.sol",
+    *(f"Comptroller/Diamond/facets/{facet}.sol" for facet in FACETS),
+    "Lens/ComptrollerLens.sol",
+    "Tokens/VTokens/VBep20Immutable.sol",
+    "Tokens/VAI/VAI.sol",
+    "Tokens/VAI/VAIUnitroller.sol",
+    "Tokens/VAI/VAIController.sol",
+    "InterestRateModels/JumpRateModel.sol",
+)
+OURS: Final = {"Venus.sol": ("Governance", "PriceBoard", "DoubtingBoard", "StillModel", "ShareReserve"), "Token.sol": ("Token",)}
+BLOCKS_PER_YEAR: Final = 10_512_000
+STALE_BLOCKS: Final = 600
+SWEPT: Final = ("USDV", "BTCV")
+SWEPT_AFTER: Final = 500
+"""Accruing sends these markets' reserves away if so many blocks have passed since the last time."""
+PEOPLE: Final = 42
+MAJORS, STRICT = 1, 2
+"""The e-mode pools: the first counts what it does not list as the core pool does, the second not at all."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a pool takes a market, in percent: collateral factor, liquidation threshold, bonus."""
+
+    factor: int
+    threshold: int
+    bonus: int
+
+
+KINDS: Final = (
+    Kind("ETHV", 18, 80, 20_000_000, 3),
+    Kind("USDV", 6, 82, 10_002, 9),
+    Kind("BTCV", 8, 75, 600_000_000, 2),
+    Kind("DAIV", 18, 75, 9_998, 11),
+    Kind("CAKE", 18, 55, 25_000, 40),
+    Kind("OLDV", 18, 0, 13_382, 20),
+)
+CORE: Final = {
+    "ETHV": Terms(80, 83, 8),
+    "USDV": Terms(82, 85, 5),
+    "BTCV": Terms(75, 78, 7),
+    "DAIV": Terms(75, 80, 6),
+    "CAKE": Terms(55, 60, 15),
+    "OLDV": Terms(0, 45, 12),
+}
+POOLS: Final[Mapping[int, Mapping[str, Terms]]] = {
+    MAJORS: {"ETHV": Terms(90, 93, 2), "USDV": Terms(92, 95, 1)},
+    STRICT: {"USDV": Terms(90, 92, 3), "DAIV": Terms(88, 91, 4)},
+}
+
+
+@dataclass(frozen=True)
+class VenusCore(Venus):
+    """The deployed market with its VAI."""
+
+    vai: Contract
+    controller: Contract
+
+    def liquidate_vai(self, collateral: int, wallet: str, repay: int) -> Mapping[str, Any] | None:
+        """Really send ``liquidateVAI``; the event's arguments, ``None`` if there is none (an error code)."""
+        data = self.controller.data("liquidateVAI", wallet, repay, self.markets[collateral].vtoken.address)
+        receipt = self.evm.send(self.controller.address, data, LIQUIDATOR)
+        return next((event.args for event in self.evm.events(receipt) if event.name == "LiquidateVAI"), None)
+
+
+# --- artifacts ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def artifacts() -> dict[str, Artifact]:
+    """The shipped contracts and our helpers."""
+    with exclusive(COMPILED / "venus-core.lock"):
+        if not FOLDER.is_dir():
+            _unpack()
+    found = compiled({name: (CONTRACTS / name).read_text() for name in OURS}, OURS)
+    return found | {artifact.name: artifact for artifact in map(_shipped, SHIPPED)}
+
+
+def _stem(source: str) -> str:
+    return source.rsplit("/", 1)[-1].removesuffix(".sol")
+
+
+def _unpack() -> None:
+    """Keep the wanted artifacts of the package's archive; the folder appears whole or not at all."""
+    part = FOLDER.with_suffix(".part")
+    part.mkdir(exist_ok=True)
+    told = json.loads(run(["npm", "pack", PACKAGE, "--json", "--pack-destination", part]))
+    archive = part / told[0]["filename"]
+    if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != INTEGRITY:
+        raise ToolchainError(f"{PACKAGE} is not the package that the tests were written for")
+    wanted = {f"package/artifacts/contracts/{source}/{_stem(source)}.json": _stem(source) for source in SHIPPED}
+    with tarfile.open(archive) as members:
+        for member in members:
+            text = members.extractfile(member) if member.name in wanted else None
+            if text is not None:
+                (part / f"{wanted[member.name]}.json").write_bytes(text.read())
+    archive.unlink()
+    part.rename(FOLDER)
+
+
+def _shipped(source: str) -> Artifact:
+    raw = json.loads((FOLDER / f"{_stem(source)}.json").read_text())
+    code, runtime = raw["bytecode"].removeprefix("0x"), raw["deployedBytecode"].removeprefix("0x")
+    assert not raw["linkReferences"]
+    return Artifact(_stem(source), tuple(raw["abi"]), code, runtime, {})
+
+
+# --- deployment ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def venus_core(stale: int = STALE_BLOCKS) -> Iterator[VenusCore]:
+    """A market with positions and so many blocks of interest that nobody accrued."""
+    built = artifacts()  # before the chain's clock starts
+    with anvil.running() as rpc:
+        made = _deploy(Evm(rpc, OWNER), built)
+        for one in made.markets:
+            supply(made, PROVIDER, one, amount_of(one, 10_000_000_0000))
+        for number, wallet in enumerate(made.wallets):
+            _settle(made, number, wallet)
+        _supply_liquidator(made)
+        rpc("anvil_mine", hex(stale))
+        yield made
+
+
+def _deploy(evm: Evm, built: Mapping[str, Artifact]) -> VenusCore:
+    governance, oracle, lens = (evm.deploy(built[name]) for name in ("Governance", "PriceBoard", "ComptrollerLens"))
+    comptroller = _diamond(evm, built)
+    comptroller.send("_setAccessControl", governance.address)
+    comptroller.send("_setComptrollerLens", lens.address)
+    comptroller.send("_setPriceOracle", oracle.address)
+    comptroller.send("setDeviationBoundedOracle", evm.deploy(built["DoubtingBoard"], oracle.address).address)
+    comptroller.send("_setCloseFactor", WAD // 2)
+    markets = tuple(_market(evm, built, comptroller, governance, kind) for kind in KINDS)
+    vai, controller = _vai(evm, built, comptroller, governance)
+    made = VenusCore(
+        evm=evm,
+        comptroller=comptroller,
+        oracle=oracle,
+        markets=markets,
+        prices=tuple(one.kind.price * 10 ** (32 - one.kind.decimals) for one in markets),
+        wallets=tuple(to_checksum_address(f"0x{0xACC0000 + number:040x}") for number in range(PEOPLE)),
+        vai=vai,
+        controller=controller,
+    )
+    made.set_prices(made.prices)
+    _configure(made)
+    return made
+
+
+def _diamond(evm: Evm, built: Mapping[str, Artifact]) -> Contract:
+    """The Unitroller over a Diamond that knows every facet's functions, each by the first facet that has it."""
+    unitroller, diamond = evm.deploy(built["Unitroller"]), evm.deploy(built["Diamond"])
+    unitroller.send("_setPendingImplementation", diamond.address)
+    diamond.send("_become", unitroller.address)
+    comptroller = evm.at(built["DiamondConsolidated"], unitroller.address)
+    known: set[bytes] = set()
+    for facet in FACETS:
+        selectors = [one[0] for each in Coder(built[facet].abi).functions.values() for one in each]
+        added = [selector for selector in selectors if selector not in known]
+        comptroller.send("diamondCut", [(evm.deploy(built[facet]).address, 0, added)])
+        known.update(added)
+    return comptroller
+
+
+def _market(
+    evm: Evm, built: Mapping[str, Artifact], comptroller: Contract, governance: Contract, kind: Kind
+) -> VMarket:
+    token = evm.deploy(built["Token"], kind.symbol, kind.symbol, kind.decimals)
+    rate = 50 * kind.rate * WAD // 100
+    model = evm.deploy(built["JumpRateModel"], rate, rate // 2, 5 * rate, 8 * WAD // 10, BLOCKS_PER_YEAR)
+    initial = 2 * 10 ** (kind.decimals + 8)
+    name = f"v{kind.symbol}"
+    arguments = (token.address, comptroller.address, model.address, initial, name, name, 8, evm.owner)
+    vtoken = evm.deploy(built["VBep20Immutable"], *arguments)
+    comptroller.send("_supportMarket", vtoken.address)
+    vtoken.send("setAccessControlManager", governance.address)
+    vtoken.send("setProtocolShareReserve", evm.deploy(built["ShareReserve"]).address)
+    vtoken.send("setReduceReservesBlockDelta", SWEPT_AFTER if kind.symbol in SWEPT else BLOCKS_PER_YEAR)
+    vtoken.send("_setReserveFactor", WAD // 5)
+    return VMarket(kind, token, vtoken)
+
+
+def _vai(
+    evm: Evm, built: Mapping[str, Artifact], comptroller: Contract, governance: Contract
+) -> tuple[Contract, Contract]:
+    vai, proxy, brains = (
+        evm.deploy(built["VAI"], 31337), evm.deploy(built["VAIUnitroller"]), evm.deploy(built["VAIController"])
+    )
+    proxy.send("_setPendingImplementation", brains.address)
+    brains.send("_become", proxy.address)
+    controller = evm.at(built["VAIController"], proxy.address)
+    controller.send("initialize")
+    controller.send("setAccessControl", governance.address)
+    controller.send("setVAIToken", vai.address)
+    controller.send("setReceiver", OWNER)
+    controller.send("_setComptroller", comptroller.address)
+    controller.send("setBaseRate", 100 * WAD)
+    vai.send("rely", controller.address)
+    comptroller.send("_setVAIController", controller.address)
+    comptroller.send("_setVAIMintRate", 9_000)
+    return vai, controller
+
+
+def _configure(made: VenusCore) -> None:
+    comptroller, by_symbol = made.comptroller, {one.kind.symbol: one.vtoken.address for one in made.markets}
+    for symbol, terms in CORE.items():
+        comptroller.send("setLiquidationIncentive", by_symbol[symbol], WAD + terms.bonus * WAD // 100)
+        comptroller.send(
+            "setCollateralFactor", by_symbol[symbol], terms.factor * WAD // 100, terms.threshold * WAD // 100
+        )
+        comptroller.send("setIsBorrowAllowed", 0, by_symbol[symbol], True)
+    for pool, members in POOLS.items():
+        comptroller.send("createPool", f"pool {pool}")
+        comptroller.send("setAllowCorePoolFallback", pool, True) if pool == MAJORS else None
+        comptroller.send("addPoolMarkets", [pool] * len(members), [by_symbol[symbol] for symbol in members])
+        for symbol, terms in members.items():
+            comptroller.send("setLiquidationIncentive", pool, by_symbol[symbol], WAD + terms.bonus * WAD // 100)
+            factors = terms.factor * WAD // 100, terms.threshold * WAD // 100
+            comptroller.send("setCollateralFactor", pool, by_symbol[symbol], *factors)
+            comptroller.send("setIsBorrowAllowed", pool, by_symbol[symbol], True)
+    for setter in ("_setMarketSupplyCaps", "_setMarketBorrowCaps"):
+        comptroller.send(setter, list(by_symbol.values()), [MAX] * len(by_symbol))
+
+
+# --- people -------------------------------------------------------------------------------------------------------
+
+
+def _settle(made: VenusCore, number: int, wallet: str) -> None:
+    """Each wallet by its own luck, the same luck every time; every third in an e-mode pool, some others owe VAI."""
+    luck = random.Random(f"venus core {number}")
+    held = luck.sample(made.markets, luck.randint(2, 4))
+    worth = luck.choice([3_0000, 900_0000, 70_000_0000])
+    for one in held:
+        supply(made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999))
+    enter(made, wallet, held[1:] if number % 9 == 8 else held)
+    if number % 10 == 9:
+        enter(made, wallet, made.markets[:1])  # perhaps entered and left empty
+    if number % 3 == 2:
+        _borrow_in_pool(made, wallet, luck, MAJORS if number % 2 else STRICT)
+    elif number % 12 != 10:
+        if number % 4 == 1:
+            _mint_vai(made, wallet, luck)
+        dollars = [one for one in made.markets if one.kind.symbol in ("USDV", "DAIV")]
+        _borrow(made, wallet, luck.sample([*dollars, luck.choice(made.markets)], luck.randint(1, 2)), luck)
+
+
+def _borrow_in_pool(made: VenusCore, wallet: str, luck: random.Random, pool: int) -> None:
+    made.comptroller.send("enterPool", pool, sender=wallet)
+    _borrow(made, wallet, [one for one in made.markets if one.kind.symbol in POOLS[pool]], luck)
+
+
+def _borrow(made: VenusCore, wallet: str, owed: list[VMarket], luck: random.Random) -> None:
+    """As much as the bounded prices (a debt's is a percent up) still let the wallet borrow, or a part of it."""
+    for one in owed:
+        _, room, _ = made.comptroller.call("getBorrowingPower", wallet)
+        part = luck.choice([800, 950, 999]) * room // 1000
+        amount = part * WAD * 100 // (made.prices[made.markets.index(one)] * 101)
+        if amount:
+            one.vtoken.send("borrow", amount, sender=wallet)
+            assert one.vtoken.call("borrowBalanceStored", wallet) == amount
+
+
+def _mint_vai(made: VenusCore, wallet: str, luck: random.Random) -> None:
+    """In two parts, so that interest of the first becomes past interest."""
+    for _ in range(2):
+        _, most = made.controller.call("getMintableVAI", wallet)
+        if most:
+            made.controller.send("mintVAI", most * luck.choice([30, 45, 60]) // 100, sender=wallet)
+            made.evm.rpc("anvil_mine", hex(50))
+
+
+def _supply_liquidator(made: VenusCore) -> None:
+    for one in made.markets:
+        one.token.send("mint", LIQUIDATOR, amount_of(one, 1_000_000_000_0000))
+        one.token.send("approve", one.vtoken.address, MAX, sender=LIQUIDATOR)
+    made.vai.send("rely", OWNER)
+    made.vai.send("mint", LIQUIDATOR, 10**9 * WAD)
+    made.vai.send("approve", made.controller.address, MAX, sender=LIQUIDATOR)
+
+
+def stop_interest(made: VenusCore) -> None:
+    """Accrue everything, VAI too, and let nothing accrue any more."""
+    still = made.evm.deploy(artifacts()["StillModel"])
+    for one in made.markets:
+        one.vtoken.send("_setInterestRateModel", still.address)
+    made.controller.send("accrueVAIInterest")
+    made.controller.send("setBaseRate", 0)
