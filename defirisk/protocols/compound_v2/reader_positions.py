@@ -172,7 +172,8 @@ def terms_of(answers: Answers, book: Book, account: Account, one: Listed) -> CTo
         incentive=_incentive(site, one, incentive),
         seize_share=one.seize_share,
         forced=one.flags.deprecated or one.flags.forced or bool(forced),
-        liquidate_paused=one.flags.liquidate_paused or not listing.listed,
+        # Liquidating repays, so that it asks `repayBorrowAllowed` too.
+        liquidate_paused=one.flags.liquidate_paused or one.caps.repay_paused or not listing.listed,
         seize_paused=one.flags.seize_paused or not listing.listed,
         caps=one.caps,
     )

@@ -81,8 +81,6 @@ def _vai(minted: Minted) -> Iterator[Notice]:
             "VAI is under forced liquidation: its debt is liquidatable with no shortfall and no close factor, "
             "all of it at once",
         )
-    if minted.paused:
-        yield Notice("paused-market", "liquidating VAI debt is paused")
 
 
 def _comptroller(case: Case, site: Comptroller, answers: Answers) -> Iterator[Notice]:
@@ -127,7 +125,7 @@ def _pauses(one: Listed, *, owes: bool, holds: bool) -> Iterator[Notice]:
         stopped = [name for name, on in (("supply", caps.mint_paused), ("debt", caps.borrow_paused)) if on]
         yield Notice("paused-market", f"{one.symbol} takes no new {' and no new '.join(stopped)}; liquidations go on")
     if caps.repay_paused and owes:
-        yield Notice("paused-market", f"repaying {one.symbol} debt is paused")
+        yield Notice("paused-market", f"repaying {one.symbol} debt is paused, and so is liquidating it")
     if caps.redeem_paused and holds:
         yield Notice("paused-market", f"withdrawing from {one.symbol} is paused")
 

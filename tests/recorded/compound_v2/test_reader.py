@@ -290,17 +290,15 @@ def test_vai_of_a_controller_that_does_not_date_its_accrual_is_counted_as_stored
 
 
 @pytest.mark.parametrize("named", ["isForcedLiquidationEnabled", "isForcedLiquidationEnabledForUser"])
-def test_vai_under_forced_liquidation_and_paused(named: str) -> None:
+def test_vai_under_forced_liquidation(named: str) -> None:
     chain, wallet, controller = venus(frozen()), WALLETS[RICH], checksum("0x" + "7a" * 20)
     mint_vai(chain, wallet, 10**18)
     shortfall = one(frozen()).contract.shortfall + 109 * 10**16
     chain.tell("getAccountLiquidity", COMPTROLLER, [wallet], ["uint256"] * 3, 0, 0, shortfall)
     chain.flag(named, COMPTROLLER, *([wallet] if named.endswith("User") else []), controller, True)
-    chain.flag("actionPaused", COMPTROLLER, controller, 5, True)
     position = read(chain, [wallet]).positions[0]
-    terms = position.state.holdings[-1].market
-    assert (terms.forced, terms.liquidate_paused) == (True, True)
-    assert {"forced-liquidation", "paused-market"} <= set(codes(position))
+    assert position.state.holdings[-1].market.forced
+    assert "forced-liquidation" in codes(position)
 
 
 @pytest.mark.parametrize(("ago", "gone"), [(100, True), (99, False)])
