@@ -16,8 +16,8 @@ from defirisk.protocols.interface import Pair, Refused
 from defirisk.risk.replay import Replay, replay
 
 from .evm import Reverted
-from .venus_core import KINDS, POOLS, MAJORS, STRICT, VenusCore, stop_interest, venus_core
-from .venus_market import LIQUIDATOR, PROVIDER, enter
+from .venus_core import KINDS, MAJORS, POOLS, STRICT, VenusCore, stop_interest, venus_core
+from .venus_market import LIQUIDATOR, PROVIDER, VMarket, enter
 from .venus_reading import Next, at, index_of, read, shocked
 
 STABLE = ("USDV", "DAIV")
@@ -258,3 +258,74 @@ def test_paused_actions(still: VenusCore, action: str) -> None:
     taken, refused = under(still, "volatile-50")
     assert (taken == 0) == (action == "protocol")
     assert any("paused" in why for why in refused)
+
+
+# --- what a market still takes ------------------------------------------------------------------------------------
+
+
+SPARE = 12_345
+
+
+def limits_of(made: VenusCore, place: int) -> Limits:
+    """What our rules say that a market still takes, asked of the first wallet of the core pool that is in it."""
+    for position in read(made).values():
+        for limits in position.rules.limits(position.state):
+            if limits.borrow.open and index_of(made, position.state.holdings[limits.slot]) == place:
+                return limits
+    raise AssertionError(place)
+
+
+@pytest.mark.parametrize("place", range(len(KINDS)))
+def test_caps_take_exactly_the_room_that_is_told(still: VenusCore, place: int) -> None:
+    """A total may reach the cap, and a cap of 0 lets nothing in, of debts as of supplies."""
+    one = still.markets[place]
+    enter(still, PROVIDER, still.markets)
+    supply = one.vtoken.call("exchangeRateStored") * one.vtoken.call("totalSupply") // 10**18
+    still.comptroller.send("_setMarketSupplyCaps", [one.vtoken.address], [supply + SPARE])
+    still.comptroller.send("_setMarketBorrowCaps", [one.vtoken.address], [one.vtoken.call("totalBorrows") + SPARE])
+    limits = limits_of(still, place)
+    assert (limits.supply.room, limits.borrow.room) == (SPARE, SPARE)
+    with pytest.raises(Reverted, match="market borrow cap reached"):
+        one.vtoken.send("borrow", SPARE + 1, sender=PROVIDER)
+    one.vtoken.send("borrow", SPARE, sender=PROVIDER)
+    one.token.send("mint", LIQUIDATOR, SPARE + 1)
+    with pytest.raises(Reverted, match="market supply cap reached"):
+        one.vtoken.send("mint", SPARE + 1, sender=LIQUIDATOR)
+    one.vtoken.send("mint", SPARE, sender=LIQUIDATOR)
+    still.comptroller.send("_setMarketSupplyCaps", [one.vtoken.address], [0])
+    still.comptroller.send("_setMarketBorrowCaps", [one.vtoken.address], [0])
+    none = limits_of(still, place)
+    assert (none.supply.room, none.borrow.room) == (0, 0)
+    with pytest.raises(Reverted, match="market supply cap is 0"):
+        one.vtoken.send("mint", 1, sender=LIQUIDATOR)
+    with pytest.raises(Reverted, match="market borrow cap is 0"):
+        one.vtoken.send("borrow", 1, sender=PROVIDER)
+
+
+def refusal(one: VMarket, wallet: str) -> str | None:
+    """Why borrowing nothing is refused; a market that says "math error" may only mean that the wallet is too poor."""
+    try:
+        one.vtoken.send("borrow", 0, sender=wallet)
+    except Reverted as problem:
+        return problem.reason
+    return None
+
+
+def test_a_pool_has_its_own_factors_and_lends_what_it_allows(still: VenusCore) -> None:
+    """What the wallet may borrow against, and what it may borrow at all, asked of the Comptroller one by one."""
+    still.comptroller.send("setIsBorrowAllowed", 0, still.markets[2].vtoken.address, False)
+    asked = {True: 0, False: 0}
+    for wallet, position in read(still).items():
+        pool = still.comptroller.call("userPoolId", wallet)
+        limits = {one.slot: one for one in position.rules.limits(position.state)}
+        for slot, holding in enumerate(position.state.holdings):
+            if is_vai(holding):
+                continue
+            one = still.markets[index_of(still, holding)]
+            factor = still.comptroller.call("getEffectiveLtvFactor", wallet, one.vtoken.address, 0)
+            assert holding.market.collateral_factor == factor
+            allowed = one.kind.symbol in POOLS[pool] if pool else one is not still.markets[2]
+            assert limits[slot].borrow.open == allowed
+            assert (refusal(one, wallet) == "BorrowNotAllowedInPool()") != allowed
+            asked[allowed] += 1
+    assert min(asked.values()) > 20
