@@ -80,7 +80,7 @@ def _tell_rejected(ask: Ask, state: State, listing: Listing, say: Any) -> None:
     if beside is not None:
         put_beside(beside, state.folder / "rejected.csv", wanted=listing.rejected > 0)
     if say and listing.rejected:
-        say(f"{listing.rejected:,} of {listing.given:,} entries are no wallets and were left out:")
+        say(f"left out, for not being a wallet: {listing.rejected:,} of {listing.given:,} entries:")
         for one in listing.sample:
             say(f"  {said(one)}")
         more = listing.rejected - len(listing.sample)
@@ -92,7 +92,7 @@ def _refuse(ask: Ask, listing: Listing) -> None:
     name = name_of(ask.source)
     if ask.strict and (listing.rejected or listing.duplicates):
         raise BadList(
-            f"{name}: {listing.rejected:,} entries are no wallets, {listing.duplicates:,} were given before",
+            f"{name}: not clean: {listing.rejected:,} not a wallet, {listing.duplicates:,} given before",
             hint="correct the list, or leave out --strict to go on with the others",
         )
     if not listing.distinct:

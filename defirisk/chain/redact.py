@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from base64 import b64encode
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from defirisk.chain.symbols import quoted
 from defirisk.errors import InputError
@@ -70,9 +71,18 @@ def _host_in_text(url: str) -> str:
 
 
 def _secrets(url: str) -> list[str]:
-    """Return every part of ``url`` that may be a key, the longest first."""
+    """Return every part of ``url`` that may be a key, as it stands there and decoded, the longest first."""
     parts = urlsplit(url)
     found = {parts.query, parts.username or "", parts.password or ""}
     found.update(value for _, value in parse_qsl(parts.query))
     found.update(piece for piece in parts.path.split("/") if len(piece) >= _KEY_LENGTH)
+    found.update([unquote(one) for one in found])
+    if parts.username or parts.password:
+        found.update(_basic(parts.username or "", parts.password or ""))
     return sorted((one for one in found if one), key=len, reverse=True)
+
+
+def _basic(user: str, password: str) -> list[str]:
+    """Return what the header ``Authorization: Basic`` makes of them, without padding: anyone can turn it back."""
+    pair = f"{unquote(user)}:{unquote(password)}"
+    return [b64encode(pair.encode(kind, "replace")).decode().rstrip("=") for kind in ("latin-1", "utf-8")]

@@ -16,7 +16,8 @@ from typing import Any, Final
 from eth_utils import to_checksum_address
 
 from . import anvil
-from .evm import MAX, Coder, Contract, Evm
+from .evm import GAS, MAX, Coder, Contract, Evm
+from .rpc import RpcError
 from .toolchain import COMPILED, CONTRACTS, Artifact, ToolchainError, compiled, exclusive, run
 from .venus_market import (
     LIQUIDATOR,
@@ -102,6 +103,15 @@ class VenusCore(Venus):
         data = self.controller.data("liquidateVAI", wallet, repay, self.markets[collateral].vtoken.address)
         receipt = self.evm.send(self.controller.address, data, LIQUIDATOR)
         return next((event.args for event in self.evm.events(receipt) if event.name == "LiquidateVAI"), None)
+
+    def accepts_vai(self, collateral: int, wallet: str, repay: int) -> bool:
+        """Whether ``liquidateVAI`` would go through in the next block: it answers error code 0."""
+        data = self.controller.data("liquidateVAI", wallet, repay, self.markets[collateral].vtoken.address)
+        call = {"from": LIQUIDATOR, "to": self.controller.address, "data": data, "gas": hex(GAS), "gasPrice": "0x0"}
+        try:
+            return int(self.evm.rpc("eth_call", call, "pending")[:66], 16) == 0
+        except RpcError:
+            return False
 
 
 # --- artifacts ----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
@@ -28,7 +29,7 @@ from defirisk.report.policy import json as json_report
 from defirisk.report.policy import table as table_report
 from defirisk.report.table.style import console_for
 
-from .conftest import ALL_FOUR, SAFE, UNDER, Check, Write, waiver, wallet
+from .conftest import ALL_FOUR, DEMO, SAFE, UNDER, Check, Write, waiver, wallet
 
 RULES_OF_ALL = '[policy]\nmin_health_factor = 1.2\nsurvives = ["-30%"]\nmax_bad_debt = 0\nmax_oracle_age = "3h"\n'
 WAIVER = Waiver(UNDER, "desk", "survives", "unwinding", date(2026, 12, 31))
@@ -521,6 +522,22 @@ def test_markdown_tells_the_same_to_people(write: Write, check: Check) -> None:
     assert "vault\\|&lt;b&gt;" in text
     assert f"| {SAFE} | ok | ok | ok | ok |" in text
     assert check("--format", "markdown").out.startswith(text.rstrip("\n"))
+
+
+@pytest.mark.parametrize("second", [2**62, 10**12])
+def test_a_block_beyond_the_calendar_keeps_no_report_from_being_written(
+    write: Write, check: Check, tmp_path: Path, second: int
+) -> None:
+    document = json.loads(gzip.decompress(DEMO.read_bytes())) | {"block_timestamp": second}
+    del document["digest"]
+    late = tmp_path / "late.json"
+    late.write_text(json.dumps(document))
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.0\n", fixture=late)
+    kinds = ("junit", "sarif", "markdown", "csv", "json")
+    ran = check(*(part for kind in kinds for part in ("--report", f"{kind}=r.{kind}")))
+    assert "unexpected" not in ran.err
+    assert all(Path(f"r.{kind}").read_text() for kind in kinds)
+    assert all("timestamp" not in suite.attrib for suite in junit_of(Path("r.junit").read_text()))
 
 
 def test_formats_are_reports_without_a_policy_too(check: Check) -> None:

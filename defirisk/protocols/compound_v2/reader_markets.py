@@ -214,7 +214,7 @@ def _caps(answers: Answers, site: Comptroller, market: str, listing: Listing) ->
         most_supply=_most(answers.probe(ABI["supplyCaps"], site.entry, market), reachable=site.venus),
         by_tokens=site.venus,
         mint_paused=minting or not listing.listed,
-        borrow_paused=borrowing or not listing.listed or not listing.borrow_allowed,
+        borrow_paused=borrowing or not listing.listed,
         repay_paused=_is_paused(answers, site, market, _REPAY) or not listing.listed,
         redeem_paused=_is_paused(answers, site, market, _REDEEM) or not listing.listed,
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 from defirisk.chain.abi import checksum
 from defirisk.chain.answers import Answers
@@ -27,8 +26,8 @@ from defirisk.protocols.compound_v2.reader_warnings import Case, warnings_of
 from defirisk.protocols.compound_v2.rules import CompoundV2Rules
 from defirisk.protocols.compound_v2.state import CompoundState, CToken, Holding
 
-_BY_THRESHOLD: Final = 1
-"""Venus's ``WeightFunction.USE_LIQUIDATION_THRESHOLD``."""
+_BY_FACTOR, _BY_THRESHOLD = range(2)
+"""Venus's ``WeightFunction``: collateral factor, liquidation threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,9 @@ def owner_calls(site: Comptroller, account: Account, used: Iterable[str]) -> Ite
         yield ABI["getEffectiveLtvFactor"](site.entry, account.address, market, _BY_THRESHOLD)
         yield ABI["getEffectiveLiquidationIncentive"](site.entry, account.address, market)
         yield ABI["isForcedLiquidationEnabledForUser"](site.entry, account.address, market)
+        if account.pool:
+            yield ABI["getEffectiveLtvFactor"](site.entry, account.address, market, _BY_FACTOR)
+            yield ABI["poolMarkets"](site.entry, account.pool, market)
 
 
 def current_calls(account: Account, held: Held, listed: Mapping[str, Listed | DefiriskError]) -> Iterator[Call]:
@@ -167,15 +169,32 @@ def terms_of(answers: Answers, book: Book, account: Account, one: Listed) -> CTo
         address=checksum(one.address),
         symbol=one.symbol,
         token=_token(book, one.address)[0],
-        collateral_factor=listing.collateral_factor,
+        collateral_factor=_factor(answers, site, account, one),
         liquidation_threshold=listing.liquidation_threshold if threshold is None else threshold,
         incentive=_incentive(site, one, incentive),
         seize_share=one.seize_share,
         forced=one.flags.deprecated or one.flags.forced or bool(forced),
-        liquidate_paused=one.flags.liquidate_paused or not listing.listed,
+        # Liquidating repays, so that it asks `repayBorrowAllowed` too.
+        liquidate_paused=one.flags.liquidate_paused or one.caps.repay_paused or not listing.listed,
         seize_paused=one.flags.seize_paused or not listing.listed,
-        caps=one.caps,
+        caps=replace(one.caps, borrow_paused=one.caps.borrow_paused or not _may_borrow(answers, site, account, one)),
     )
+
+
+def _factor(answers: Answers, site: Comptroller, account: Account, one: Listed) -> int:
+    """What the owner may borrow against: an e-mode pool has factors of its own."""
+    told = None
+    if account.pool:
+        told = answers.probe(ABI["getEffectiveLtvFactor"], site.entry, account.address, one.address, _BY_FACTOR)
+    return one.listing.collateral_factor if told is None else told
+
+
+def _may_borrow(answers: Answers, site: Comptroller, account: Account, one: Listed) -> bool:
+    """``PolicyFacet.poolBorrowAllowed``: what the owner's pool does not allow, or list, is not lent to him."""
+    if not account.pool:
+        return one.listing.borrow_allowed
+    told = answers.optional(ABI["poolMarkets"], site.entry, account.pool, one.address)
+    return one.listing.borrow_allowed if told is None else bool(told[-1])
 
 
 def _incentive(site: Comptroller, one: Listed, effective: int | None) -> int:

@@ -21,8 +21,6 @@ from defirisk.protocols.compound_v2.state import Books, CToken, Holding, VaiDebt
 
 VAI_PRICE: Final = WAD
 _DECIMALS: Final = 18
-_LIQUIDATE: Final = 5
-"""Venus's ``Action.LIQUIDATE``."""
 _INTEREST: Final = ("vaiMintIndex", "getVAIRepayRatePerBlock", "accrualBlockNumber", "getVAIAddress")
 _OWNERS: Final = ("getVAIRepayAmount", "pastVAIInterest", "getVAIMinterInterestIndex")
 
@@ -32,7 +30,7 @@ class Minted:
     """VAI owed, base units: ``stored`` as the Comptroller counts it, ``accrued`` as a liquidation of it finds it.
 
     ``token`` its address, lower-case. ``debt`` what the accrued debt consists of. ``dated`` whether the controller says
-    when it last accrued: if not, ``accrued`` is what is stored. ``forced`` and ``paused`` are liquidations of it.
+    when it last accrued: if not, ``accrued`` is what is stored. ``forced`` whether liquidating it is.
     """
 
     stored: int
@@ -41,7 +39,6 @@ class Minted:
     debt: VaiDebt
     dated: bool = True
     forced: bool = False
-    paused: bool = False
 
 
 def minted_calls(site: Comptroller, wallet: str) -> Iterator[Call]:
@@ -51,7 +48,6 @@ def minted_calls(site: Comptroller, wallet: str) -> Iterator[Call]:
     yield ABI["mintedVAIs"](site.entry, wallet)
     yield from (ABI[name](site.vai, wallet) for name in _OWNERS)
     yield from (ABI[name](site.vai) for name in _INTEREST)
-    yield ABI["actionPaused"](site.entry, site.vai, _LIQUIDATE)
     yield ABI["isForcedLiquidationEnabled"](site.entry, site.vai)
     yield ABI["isForcedLiquidationEnabledForUser"](site.entry, wallet, site.vai)
 
@@ -81,7 +77,6 @@ def read_minted(answers: Answers, site: Comptroller, wallet: str) -> Minted | No
         debt=debt,
         dated=last is not None,
         forced=_is_forced(answers, site, wallet),
-        paused=bool(answers.probe(ABI["actionPaused"], site.entry, site.vai, _LIQUIDATE)),
     )
 
 
@@ -119,7 +114,6 @@ def vai_holding(site: Comptroller, minted: Minted, symbol: str, incentive: int) 
             liquidation_threshold=0,
             incentive=incentive,
             forced=minted.forced,
-            liquidate_paused=minted.paused,
             caps=None,
         ),
         books=Books(minted.accrued, minted.accrued, 0, 0, WAD),

@@ -13,7 +13,7 @@ from defirisk.protocols.compound_v2.reader_comptroller import ABI, Comptroller
 from defirisk.protocols.compound_v2.reader_markets import Listed, counts_seconds
 from defirisk.protocols.compound_v2.reader_vai import Minted
 from defirisk.protocols.compound_v2.rules import CompoundV2Rules
-from defirisk.protocols.compound_v2.state import CompoundState, Holding
+from defirisk.protocols.compound_v2.state import Caps, CompoundState, Holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,6 @@ def _vai(minted: Minted) -> Iterator[Notice]:
             "VAI is under forced liquidation: its debt is liquidatable with no shortfall and no close factor, "
             "all of it at once",
         )
-    if minted.paused:
-        yield Notice("paused-market", "liquidating VAI debt is paused")
 
 
 def _comptroller(case: Case, site: Comptroller, answers: Answers) -> Iterator[Notice]:
@@ -115,19 +113,18 @@ def _market(holding: Holding, one: Listed, case: Case) -> Iterator[Notice]:
     if one.flags.liquidate_paused and owes:
         yield Notice("paused-market", f"liquidating {symbol} debt is paused")
     if one.listing.listed:
-        yield from _pauses(one, owes=owes, holds=holding.tokens > 0)
+        yield from _pauses(one, holding.market.caps or one.caps, owes=owes, holds=holding.tokens > 0)
     yield from _seizable(holding, one, case)
     if owes and not holding.entered:
         yield Notice("unseen-debt", f"{symbol} is owed in a market not entered: the Comptroller does not count it")
 
 
-def _pauses(one: Listed, *, owes: bool, holds: bool) -> Iterator[Notice]:
-    caps = one.caps
+def _pauses(one: Listed, caps: Caps, *, owes: bool, holds: bool) -> Iterator[Notice]:
     if caps.borrow_paused or caps.mint_paused:
         stopped = [name for name, on in (("supply", caps.mint_paused), ("debt", caps.borrow_paused)) if on]
         yield Notice("paused-market", f"{one.symbol} takes no new {' and no new '.join(stopped)}; liquidations go on")
     if caps.repay_paused and owes:
-        yield Notice("paused-market", f"repaying {one.symbol} debt is paused")
+        yield Notice("paused-market", f"repaying {one.symbol} debt is paused, and so is liquidating it")
     if caps.redeem_paused and holds:
         yield Notice("paused-market", f"withdrawing from {one.symbol} is paused")
 

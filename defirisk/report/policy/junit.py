@@ -23,7 +23,7 @@ _COUNTS: Final = (("failures", "failure"), ("errors", "error"), ("skipped", "ski
 def text(result: PolicyResult, check: Check | None) -> str:
     """The document; ``check`` is ``None`` where nothing could be read."""
     root = Element("testsuites", name="defirisk policy")
-    moment = None if check is None else datetime.fromtimestamp(check.timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    moment = None if check is None else _moment(check.timestamp)
     for findings in by_wallet(result.findings).values():
         _wallet(root, findings, moment, check)
     if result.problems or result.changes is not None:
@@ -33,6 +33,14 @@ def text(result: PolicyResult, check: Check | None) -> str:
     _total(root)
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _moment(timestamp: int) -> str | None:
+    """ISO 8601; none for a time beyond any calendar, as a chain or a recording may state."""
+    try:
+        return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _suite(root: Element, name: str, moment: str | None) -> Element:

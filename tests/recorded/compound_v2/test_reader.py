@@ -290,17 +290,23 @@ def test_vai_of_a_controller_that_does_not_date_its_accrual_is_counted_as_stored
 
 
 @pytest.mark.parametrize("named", ["isForcedLiquidationEnabled", "isForcedLiquidationEnabledForUser"])
-def test_vai_under_forced_liquidation_and_paused(named: str) -> None:
+def test_vai_under_forced_liquidation(named: str) -> None:
     chain, wallet, controller = venus(frozen()), WALLETS[RICH], checksum("0x" + "7a" * 20)
     mint_vai(chain, wallet, 10**18)
     shortfall = one(frozen()).contract.shortfall + 109 * 10**16
     chain.tell("getAccountLiquidity", COMPTROLLER, [wallet], ["uint256"] * 3, 0, 0, shortfall)
     chain.flag(named, COMPTROLLER, *([wallet] if named.endswith("User") else []), controller, True)
-    chain.flag("actionPaused", COMPTROLLER, controller, 5, True)
     position = read(chain, [wallet]).positions[0]
-    terms = position.state.holdings[-1].market
-    assert (terms.forced, terms.liquidate_paused) == (True, True)
-    assert {"forced-liquidation", "paused-market"} <= set(codes(position))
+    assert position.state.holdings[-1].market.forced
+    assert "forced-liquidation" in codes(position)
+
+
+def test_a_debt_whose_repayment_is_paused_cannot_be_liquidated() -> None:
+    chain = venus(frozen())
+    chain.flag("actionPaused", COMPTROLLER, MARKETS[1], 3, True)
+    position = one(chain)
+    paused = [holding.market.address for holding in position.state.holdings if holding.market.liquidate_paused]
+    assert paused == [checksum(MARKETS[1])]
 
 
 @pytest.mark.parametrize(("ago", "gone"), [(100, True), (99, False)])
@@ -335,6 +341,17 @@ def test_an_emode_pool_counts_by_its_own_factors() -> None:
     assert isinstance(position, Position), position
     assert "emode" in codes(position)
     assert {leg.liquidation_threshold for leg in position.rules.standing(position.state).collateral} == {93 * 10**16}
+    assert all(limits.borrow.open for limits in position.rules.limits(position.state))
+    types = ["bool", "uint256", "bool", "uint256", "uint256", "uint96", "bool"]
+    for market in MARKETS:
+        chain.number("getEffectiveLtvFactor", COMPTROLLER, wallet, market, 0, 91 * 10**16)
+        lends = market == MARKETS[1]
+        chain.tell("poolMarkets", COMPTROLLER, [2, market], types, True, 0, False, 0, 0, 2, lends)
+    position = read(chain, [wallet]).positions[0]
+    assert {holding.market.collateral_factor for holding in position.state.holdings} == {91 * 10**16}
+    told = position.rules.limits(position.state)
+    lent = [position.state.holdings[one.slot].market.address for one in told if one.borrow.open]
+    assert lent == [checksum(MARKETS[1])]
     mint_vai(chain, wallet, 10**18)
     assert isinstance(read(chain, [wallet]).positions[0], UnsupportedRules)
 

@@ -1,3 +1,6 @@
+from base64 import b64encode
+from urllib.parse import unquote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +29,17 @@ def test_no_key_survives(url: str) -> None:
     assert KEY not in clean(said, url)
     assert "node.example" in clean(said, url)
     assert "other.example" in clean(said, url)
+
+
+@pytest.mark.parametrize("password", [KEY, "p%40ss%2Fw0rd99", "p%C3%A4ssw0rd", ""])
+def test_what_an_endpoint_says_of_our_headers_is_not_shown_either(password: str) -> None:
+    """One that echoes its request tells the password in base64, and decoded where the URL had it in percents."""
+    plain = unquote(password)
+    for kind in ("latin-1", "utf-8"):
+        header = b64encode(f"user:{plain}".encode(kind)).decode()
+        said = clean(f"bad header: Basic {header}, password {plain}.", f"https://user:{password}@node.example/")
+        assert header.rstrip("=") not in said
+        assert not plain or plain not in said
 
 
 def test_control_characters_lines_and_length() -> None:
