@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -22,6 +23,9 @@ from tests.snapshots.conftest import RECORDINGS, listed, run
 SCENARIOS = ("--drop", "15,45", "--no-thresholds")
 DIFFERENT = ("warnings", "source", "run", "files")
 
+# distributed leaves the pipes of its worker processes to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -41,6 +45,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cluster() -> Iterator[Any]:
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as made:
         yield made
+    gc.collect()  # here, where what it leaves open is known
 
 
 def audit(source: Path, folder: Path, name: str, *more: str) -> tuple[dict, list[bytes]]:
