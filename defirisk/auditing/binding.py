@@ -9,6 +9,8 @@ from typing import Final
 from defirisk.auditing.ask import Ask
 from defirisk.auditing.begin import Begun
 from defirisk.auditing.partition import Plan
+from defirisk.auditing.summary import Summary
+from defirisk.errors import InputError
 from defirisk.model import Snapshot, Token
 from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.families import FamilyBook
@@ -28,6 +30,7 @@ class Planner:
         self._book = FamilyBook.load(ask.terms.families)
         self._names = tuple(market.name for market in begun.markets)
         self._checked = False
+        self._seen: dict[tuple[int, Token], None] = {}
         self._bound: dict[Assets, tuple[BoundScenario, ...]] = {}
         self.engine = self._engine()
 
@@ -42,10 +45,27 @@ class Planner:
             if not self._checked and not self._some_market_failed(snapshot):
                 validate(self._ask.terms.scenarios, assets, self._book, self._names)
                 self._checked = True
+            self._seen.update(dict.fromkeys(assets))
             lenient = [replace(scenario, preset=True) for scenario in self._ask.terms.scenarios]
             book = FamilyBook.load({})  # the overrides were checked above, and here somebody may hold none of them
             self._bound[assets] = validate(lenient, assets, book, self._names)
         return self._plan(self._bound[assets])
+
+    def look_at(self, snapshot: Snapshot) -> None:
+        """Take note of the assets that are known, for :meth:`complain`."""
+        self._seen.update(dict.fromkeys(self._assets(snapshot)))
+
+    def complain(self, summary: Summary) -> None:
+        """Say what was refused of no chunk, since in each some market was read for nobody, and what none of all knows.
+
+        An unknown asset moves nothing: its scenario would pass for one that was survived.
+        """
+        if self._checked or not self._seen:
+            return
+        try:
+            validate(self._ask.terms.scenarios, tuple(self._seen), self._book, self._names)
+        except InputError as problem:
+            summary.notices[f"{problem.message}, so nothing was moved by it"] = 1
 
     def failing_plan(self) -> Plan:
         """For wallets of which nothing was read: nothing is judged."""

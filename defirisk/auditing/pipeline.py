@@ -212,6 +212,7 @@ class _Audit:
         """Tables, full replays of the worst, and the figures."""
         pieces = assembly.Pieces(self._state, self._begun, self._done, self._planner.failing_plan(), self._lost)
         summary = pieces.summary()
+        self._planner.complain(summary)
         self._stage("writing the tables")
         files = assembly.write_tables(self._ask, self._begun, pieces)
         top = self._ask.top_file()

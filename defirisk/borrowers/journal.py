@@ -25,6 +25,7 @@ from defirisk.files import locked
 from defirisk.protocols.interface import DebtEvent, Emitter
 
 FORMAT: Final = "defirisk-borrowers/1"
+_OURS: Final = frozenset({"lock", "run.json", "run.json.part", "found.jsonl"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def opened(folder: Path, *, resume: bool) -> Iterator[Journal]:
         raise _not_there(folder) if resume else _there(folder)
     try:
         folder.mkdir(exist_ok=True)
+        _refuse_what_is_not_ours(folder)
         with locked(folder / "lock"):
             journal = Journal(folder)
             try:
@@ -120,6 +122,13 @@ def opened(folder: Path, *, resume: bool) -> Iterator[Journal]:
                     shutil.rmtree(folder, ignore_errors=True)
     except OSError as problem:
         raise UnwritableOutput(f"{folder} cannot be written: {problem.strerror}") from problem
+
+
+def _refuse_what_is_not_ours(folder: Path) -> None:
+    """The folder is removed in the end: never one of an audit, or of anybody's own files."""
+    for path in folder.iterdir():
+        if path.name not in _OURS:
+            raise InputError(f"{folder} is of no run of this kind: it holds {path.name!a}", hint="name another output")
 
 
 def _there(folder: Path) -> InputError:

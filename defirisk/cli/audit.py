@@ -87,8 +87,9 @@ def command(file: str, format_: str, quiet: bool, **asked: object) -> int:
     wallet for an error.
 
     \b
-    Example: a whole list on Ethereum, what falls of 20 and 40 % do to it, and a summary.
-      defirisk audit wallets.csv --market aave-v3-ethereum --drop 20,40 -o positions.parquet
+    Example: a whole list on Ethereum, and what falls of 20 and 40 % do to it.
+      defirisk audit wallets.csv --market aave-v3-ethereum --drop 20,40 \\
+        -o positions.parquet
 
     Exit codes: 0 done; 2 wrong usage or input; 3 a wallet could not be read, or the pinned block is gone.
     """  # noqa: D301 - click reads the backspace

@@ -55,7 +55,8 @@ def command(output: Path | None, resume: bool, quiet: bool, **asked: Any) -> int
 
     \b
     Example:
-      defirisk borrowers --market aave-v3-base --chain base --from-block 2357134 -o wallets.csv
+      defirisk borrowers --market aave-v3-base --chain base \\
+        --from-block 2357134 -o wallets.csv
     """  # noqa: D301 - click reads the backspace
     from defirisk.cli.borrowers_flow import borrowers_to  # noqa: PLC0415 - nothing heavy for --help
 

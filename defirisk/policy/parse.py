@@ -192,8 +192,11 @@ def _refuse_twice(place: Place, wallet: Wallet, before: Sequence[Wallet]) -> Non
     for index, other in enumerate(before):
         if other.address == wallet.address:
             place.at("address").refuse(f"{wallet.address} is listed twice, first as wallet[{index + 1}]")
-        if wallet.label is not None and other.label == wallet.label:
+        if wallet.label is not None and (other.label or "").lower() == wallet.label.lower():
             place.at("label").refuse(f"two wallets are labelled {wallet.label!a}", "a label stands for one wallet")
+        for one, label in ((wallet, other.label), (other, wallet.label)):
+            if label is not None and label.lower() == one.address.lower():
+                place.at("label").refuse(f"{label!a} is one wallet's label and another's address", "rename the one")
 
 
 def _check_market(place: Place, name: str) -> None:

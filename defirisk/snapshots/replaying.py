@@ -68,13 +68,17 @@ def replay_part(job: Job, number: int) -> Piece:
     if summed(job.ask, planner.engine):
         from defirisk.snapshots.sums import summary_of_part  # noqa: PLC0415 - numpy, only where it is used
 
-        priced = (token for _, token, _, _ in file.head.assets)
-        known = replace(_of(file, ()), assets=tuple(dict.fromkeys((*file.head.listed, *priced))))
-        plan = planner.plan(known)
+        plan = planner.plan(_known(file))
         return Piece(Record(summary_of_part(file, number, plan), Summary(plan.keep), {}), {})
     readings = file.readings(number)
     pieces = [_step(file, planner, part) for part in _parts(readings, STEP)]
     return _joined(pieces, job.ask.keep())
+
+
+def _known(file: SnapshotFile) -> Snapshot:
+    """Nobody, and all assets that the markets list or price."""
+    priced = (token for _, token, _, _ in file.head.assets)
+    return replace(_of(file, ()), assets=tuple(dict.fromkeys((*file.head.listed, *priced))))
 
 
 def _step(file: SnapshotFile, planner: Planner, readings: list[AccountReading]) -> Piece:
@@ -234,6 +238,9 @@ def _concluded(ask: Ask, file: SnapshotFile, state: State, done: Collection[int]
     planner = Planner(ask, begun)
     pieces = assembly.Pieces(state, begun, done, planner.failing_plan(), ("", ""))
     summary = pieces.summary()
+    if any(one.statuses.get("failed") == file.head.listing.distinct for one in summary.markets.values()):
+        planner.look_at(_known(file))
+    planner.complain(summary)
     files = assembly.write_tables(ask, begun, pieces)
     top = ask.top_file()
     if top is not None:

@@ -33,6 +33,7 @@ def assert_survives(checked: Checked, *scenarios: str) -> None:
         InputError: a scenario was not asked for when it was checked.
     """
     __tracebackhide__ = True
+    checked = _held(checked)
     _conclude(
         checked,
         [
@@ -57,7 +58,7 @@ def assert_no_bad_debt(checked: Checked, *scenarios: str, at_most: Number = 0) -
         InputError: a scenario was not asked for when it was checked.
     """
     __tracebackhide__ = True
-    allowed = _exact(at_most, "at_most")
+    allowed, checked = _exact(at_most, "at_most"), _held(checked)
     _conclude(
         checked,
         [
@@ -87,7 +88,7 @@ def assert_health_factor(
     low, high = (None if bound is None else _exact(bound, "a bound") for bound in (at_least, at_most))
     if low is None and high is None:
         raise _misused("no bound was given for the health factor", hint="at_least= or at_most=")
-    breaches = []
+    checked, breaches = _held(checked), []
     for one, outcome, factor in _factors(checked, scenario):
         short = low is not None and factor is not None and factor < low * WAD
         long = high is not None and (factor is None or factor > high * WAD)
@@ -128,7 +129,7 @@ def assert_liquidation_price(
     low, high = (None if bound is None else _exact(bound, "a bound") for bound in (at_least, at_most))
     if low is None and high is None and raw is None:
         raise _misused("no bound was given for the liquidation price", hint="at_least=, at_most= or raw=")
-    breaches = []
+    checked, breaches = _held(checked), []
     for one, found in _thresholds(checked, asset, Direction(direction)):
         least, most = _price_range(one, found)
         bounds = []
@@ -144,6 +145,20 @@ def assert_liquidation_price(
 
 
 # --- what is looked at --------------------------------------------------------------------------------------------
+
+
+def _held(checked: Checked) -> Checked:
+    """The same to be gone through twice, which a generator cannot be: what was not read would pass the second time.
+
+    Raises:
+        InputError: it is nothing that was checked, or holds nothing.
+    """
+    if isinstance(checked, CheckSet | Check | Account | PositionAnalysis):
+        return checked
+    held = [_held(part) for part in _parts(checked)]
+    if not held:
+        raise _misused("nothing was checked: there is nothing in it", hint="give what check() returned")
+    return held
 
 
 def _positions(checked: Checked) -> Iterator[PositionAnalysis]:

@@ -163,6 +163,14 @@ def test_wrong_input(check: Callable[..., Ran], workspace: Path) -> None:
     assert ran.outputs == {"exit-code": "2", "breaches": "", "reports": ""}
 
 
+def test_a_recording_without_a_policy_is_no_gate(check: Callable[..., Ran], workspace: Path) -> None:
+    """A file that was moved or misnamed must not leave the gate open."""
+    (workspace / "defirisk.toml").rename(workspace / "defirsk.toml")
+    ran = check(fixture="ci/wallets.json.gz")
+    assert (ran.code, ran.outputs["exit-code"], ran.outputs["breaches"]) == (2, "2", "")
+    assert "there is none" in ran.err
+
+
 def test_what_is_installed_has_the_pytest_plugin(installed, workspace: Path) -> None:
     """From a wheel, where pytest rewrites a plugin's every module: no warning comes of that."""
     temp, base = installed

@@ -46,6 +46,9 @@ def test_its_entry_is_the_gate(workspace: Path) -> None:
         done = subprocess.run(command, cwd=workspace, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
         assert ("BREACH" in done.stdout) is bool(code)
+    (workspace / "defirisk.toml").unlink()
+    done = subprocess.run([*command, "--fixture", "ci/wallets.json.gz"], cwd=workspace, capture_output=True, text=True)
+    assert (done.returncode, "there is none" in done.stderr) == (2, True)
 
 
 def test_pre_commit_installs_and_runs_it(

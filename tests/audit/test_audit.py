@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 import defirisk
 from defirisk import frames
@@ -29,6 +30,7 @@ from defirisk.auditing.fast import Block, exact_sum
 from defirisk.auditing.partition import AskedMarket, Plan, judge_partition
 from defirisk.auditing.rows import health_figure
 from defirisk.auditing.summary import BANDS, ScenarioSums, Summary, band_of, merged
+from defirisk.cli.app import app
 from defirisk.errors import UnsupportedRules
 from defirisk.fixedpoint import WAD, decimal_string
 from defirisk.model import AccountReading, Unit
@@ -460,7 +462,10 @@ def test_a_scenario_that_some_prices_cannot_take_is_marked_at_its_sums(audit, tm
     scenario.write_text('[[scenario]]\nname = "dust"\n[scenario.oracle]\nWETH = "-99.9999999999999999%"\n')
     path.write_text("\n".join(DEMO_WALLETS))
     ran = audit(path, "--scenario", scenario, "--no-thresholds", fixture=DEMO)
-    (refused,) = [s["refused"] for s in audit(path, "--scenario", scenario, "--format", "json", fixture=DEMO).json["units"][0]["scenarios"]]
+    (refused,) = [
+        s["refused"]
+        for s in audit(path, "--scenario", scenario, "--format", "json", fixture=DEMO).json["units"][0]["scenarios"]
+    ]
     said = " ".join(ran.out.split())
     assert (ran.code, refused > 0) == (2, True)
     assert f"dust: {refused} of " in said
@@ -491,3 +496,25 @@ def test_a_unit_that_is_finer_than_a_summary_counts_is_refused():
     assert scale_of(Unit("ETH", 18)) == 1
     with pytest.raises(UnsupportedRules, match="to 27 digits"):
         scale_of(Unit("RAY", 27))
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_a_market_that_nobody_could_be_read_in_hides_no_asset_that_does_not_exist(audit, tmp_path, snapshot):
+    """What no market knows moves nothing: under a slip of the pen everybody would seem to survive."""
+    document = json.loads(gzip.decompress(DEMO.read_bytes()))
+    del document["digest"]
+    venus = next(one["entry"] for one in document["markets"] if one["protocol"] == "compound-v2")
+    document["calls"] = [call for call in document["calls"] if call["to"] != venus]
+    broken, path = tmp_path / "broken.json", tmp_path / "w.txt"
+    broken.write_text(json.dumps(document))
+    path.write_text("\n".join(DEMO_WALLETS[:3]))
+    if snapshot:
+        taken = tmp_path / "s.parquet"
+        done = CliRunner().invoke(app, ["snapshot", str(path), "--fixture", str(broken), "-o", str(taken)])
+        assert done.exit_code == 3
+        path, broken = taken, None
+    said = "TYPO=-40%: no market read knows the asset 'TYPO', so nothing was moved by it"
+    for name, code in (("TYPO", 2), ("WETH", 3)):
+        ran = audit(path, "--shock", f"{name}=-40%", "--no-thresholds", fixture=broken)
+        assert ran.code == code
+        assert (said in " ".join(ran.out.split()), said in ran.err) == (code == 2, code == 2)

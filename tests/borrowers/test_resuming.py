@@ -224,3 +224,16 @@ def test_the_folder_holds_no_key(crowded: LogServer, tmp_path: Path) -> None:
     stored = b"".join(path.read_bytes() for path in journal(out).parent.iterdir())
     assert b"s3cr3t" not in stored + ran.err.encode()
     assert os.fspath(tmp_path) not in stored.decode()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "photos"])
+def test_a_folder_that_is_of_no_such_run_is_left_alone(crowded: LogServer, tmp_path: Path, name: str) -> None:
+    """The state of an audit with the same output, say: a run that ends removes its folder."""
+    out = tmp_path / "w.csv"
+    folder = journal(out).parent
+    folder.mkdir()
+    (folder / name).write_text("{}")
+    ran = borrowers(crowded, out, "--resume")
+    assert ran.code == 2
+    assert f"it holds '{name}'" in ran.err
+    assert [path.name for path in folder.iterdir()] == [name]

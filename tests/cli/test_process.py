@@ -55,6 +55,12 @@ def test_a_pipe_gets_no_colour_and_80_columns() -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_80_columns_examples_too(name: str) -> None:
+    told = CliRunner().invoke(app, [*([name] if name else []), "--help"], prog_name="defirisk").output
+    assert max(map(len, told.splitlines())) <= 80
+
+
 def test_a_terminal_that_knows_no_unicode_is_written_to_all_the_same() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(CHECK, capture_output=True, env=environment, check=True)

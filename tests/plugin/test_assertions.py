@@ -176,6 +176,8 @@ def down_slot(one) -> int:
         (lambda one: assert_liquidation_price(one, "DOGE", at_most=1), "holds or owes DOGE"),
         (lambda one: assert_survives("0x2222"), "a str is nothing that was checked"),
         (lambda one: assert_survives(5), "a int is nothing that was checked"),
+        (lambda one: assert_survives([]), "nothing was checked"),
+        (lambda one: assert_survives(iter(())), "nothing was checked"),
     ],
 )
 def test_a_test_that_cannot_be_meant_is_no_pass(close, wrong, said: str) -> None:
@@ -213,6 +215,7 @@ def test_what_could_not_be_read_never_passes(tmp_path: Path) -> None:
         (assert_survives, {}), (assert_no_bad_debt, {}), (assert_health_factor, {"at_least": 0}),
     ):  # fmt: skip
         text = failure(assertion, result, **options)
+        assert failure(assertion, (account for account in result.accounts), **options) == text  # gone through once only
         assert text.startswith(f"COULD NOT BE JUDGED: {CLOSE} in aave-v3@")
         assert "NOT JUDGED: no usable price for WBTC" in text
     stranger = broken.check("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", scenarios=["-1%"])

@@ -274,3 +274,15 @@ def test_given_wallets_replace_those_of_the_file() -> None:
     assert [one.clauses["min_health_factor"].limit for one in chosen.wallets] == [2 * 10**18, 12 * 10**17, 12 * 10**17]
     with pytest.raises(BadPolicy, match="no wallet is named"):
         for_wallets(parsed(f"{HEAD}\n{RULES}"), [])
+
+
+@pytest.mark.parametrize("address", [SAFE, "desk.eth"])
+def test_a_label_is_found_for_one_wallet_only(address: str) -> None:
+    """A waiver names a wallet by label or address: one that is called as another is addressed would take its waiver."""
+    pair = (wallet(CLOSE, address.lower()), wallet(address, "other"))
+    for first, second in (pair, pair[::-1]):
+        with pytest.raises(BadPolicy, match="is one wallet's label and another's address"):
+            parsed(f"{first}{second}{RULES}")
+    with pytest.raises(BadPolicy, match="two wallets are labelled"):
+        parsed(f"{wallet(CLOSE, 'desk')}{wallet(SAFE, 'Desk')}{RULES}")
+    assert parsed(f"{wallet(CLOSE, 'desk.eth')}{wallet(SAFE)}{RULES}").wallets[0].name == "desk.eth"
