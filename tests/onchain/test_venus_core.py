@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from defirisk.model import Ended, Limits, Position
 from defirisk.protocols.compound_v2.account import accrued_sums, supply_of
 from defirisk.protocols.compound_v2.liquidation import cover, seize_ratio
 from defirisk.protocols.compound_v2.rules import VENUS
-from defirisk.protocols.compound_v2.state import CompoundState, Holding
+from defirisk.protocols.compound_v2.state import Books, CompoundState, Holding
 from defirisk.protocols.interface import Pair, Refused
 from defirisk.risk.replay import Replay, replay
 
@@ -179,6 +180,50 @@ def test_enough_was_sent_and_every_ending_met() -> None:
     assert sum(vai for _, vai, _ in DONE.values()) > 20
     assert {scenario for scenario, _ in DONE} >= set(SCENARIOS) - {"today"}  # thresholds stand above what may be borrowed
     assert {ended for _, _, ended in DONE.values()} >= {Ended.HEALTHY, Ended.NOTHING_TO_SEIZE}
+
+
+def stored_but(state: CompoundState, fresh: set[int], made: VenusCore) -> CompoundState:
+    """What a liquidation that touches only some markets finds: the others as they are stored."""
+    return replace(
+        state,
+        holdings=tuple(
+            one if slot in fresh or is_vai(one) else replace(one, debt=one.stored_debt, books=stored_books(one, made))
+            for slot, one in enumerate(state.holdings)
+        ),
+    )
+
+
+def stored_books(holding: Holding, made: VenusCore) -> Books:
+    vtoken = made.markets[index_of(made, holding)].vtoken
+    cash, borrows, reserves, supply = (vtoken.call(n) for n in ("getCash", "totalBorrows", "totalReserves", "totalSupply"))
+    return Books(cash + borrows, borrows, reserves, supply, holding.stored_rate)
+
+
+@pytest.mark.parametrize("scenario", ["volatile-20", "volatile-35", "volatile-50"])
+def test_with_only_what_the_liquidation_itself_accrues(market: VenusCore, scenario: str) -> None:
+    """Interest that nobody accrued, of which a call accrues two markets', sending their reserves away; not VAI's."""
+    prices = shocked(market, SCENARIOS[scenario])
+    done = 0
+    with market.undone():
+        market.set_prices(prices)
+        for wallet, position in read(market, Next(market.evm.rpc)).items():
+            standing = VENUS.standing(position.state)
+            owed = [one for one in standing.debt if not is_vai(position.state.holdings[one.slot])]
+            for pair in [Pair(one.slot, other.slot) for one in standing.collateral[:2] for other in owed[:2]]:
+                state = stored_but(position.state, {pair.collateral or 0, pair.debt}, market)
+                places = index_of(market, state.holdings[pair.debt]), index_of(market, state.holdings[pair.collateral or 0])
+                try:
+                    step = VENUS.liquidate(state, VENUS.standing(state), pair)
+                except Refused:
+                    assert not market.accepts(*places, wallet, 1)
+                    continue
+                with market.undone():
+                    event = market.liquidate(*places, wallet, step.repaid.raw)
+                    assert event is not None
+                    assert event["seizeTokens"] == step.seized[0].shares
+                    chain_says(market, wallet, step.state)
+                    done += 1
+    assert done > 3
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------
