@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import sys
 
 import pyarrow as pa
@@ -228,3 +229,12 @@ def test_a_part_file_is_not_written_through_a_link(tmp_path):
     with pytest.raises(UnwritableOutput):
         replace_with(tmp_path / "p.csv", lambda file: file.write(b"theirs") and None)
     assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe"])
+def test_what_has_no_end_or_no_beginning_is_refused_at_once(name, tmp_path, audit):
+    os.mkfifo(tmp_path / "pipe")
+    ran = audit(tmp_path / name)
+    assert ran.code == 2
+    assert "is a pipe or a device" in ran.err
+    assert "| defirisk audit -" in ran.err
