@@ -68,7 +68,7 @@ def digest_of(source: str, state: State) -> tuple[Path, str]:
     """
     path = Path(source) if source != STDIN else _kept(state)
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise BadList(f"{name_of(source)} is a pipe or a device, and is read twice", hint="pipe it: ... | defirisk audit -")
+        raise BadList(f"{name_of(source)} is a pipe or a device", hint="a list is read twice: ... | defirisk audit -")
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
