@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from defirisk.fixedpoint import wad_mul_down
+from defirisk.fixedpoint import WAD, wad_mul_down
 from defirisk.model import Ended, Limits, Position
 from defirisk.protocols.compound_v2.account import accrued_sums, supply_of
 from defirisk.protocols.compound_v2.liquidation import cover, seize_ratio
@@ -15,8 +16,9 @@ from defirisk.protocols.compound_v2.state import CompoundState, Holding
 from defirisk.protocols.interface import Pair, Refused
 from defirisk.risk.replay import Replay, replay
 
-from .evm import Reverted
-from .venus_core import KINDS, MAJORS, POOLS, STRICT, VenusCore, stop_interest, venus_core
+from .evm import Contract, Reverted
+from .rpc import RpcError
+from .venus_core import KINDS, MAJORS, POOLS, STRICT, VenusCore, stop_interest, venus_core, with_liquidator
 from .venus_market import LIQUIDATOR, PROVIDER, VMarket, enter
 from .venus_reading import Next, at, index_of, read, shocked
 
@@ -329,3 +331,67 @@ def test_a_pool_has_its_own_factors_and_lends_what_it_allows(still: VenusCore) -
             assert (refusal(one, wallet) == "BorrowNotAllowedInPool()") != allowed
             asked[allowed] += 1
     assert min(asked.values()) > 20
+
+
+# --- through the Liquidator ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("scenario", "forces_vai"), [("volatile-35", False), ("volatile-90", False), ("volatile-90", True)])
+def test_the_liquidator_keeps_its_part_and_redeems_it(still: VenusCore, scenario: str, forces_vai: bool) -> None:
+    """Every step, and what it refuses: other debts before VAI, and collateral whose pool gives it no incentive."""
+    liquidator = with_liquidator(still, WAD // 2)
+    if forces_vai:
+        liquidator.send("setMinLiquidatableVAI", 100 * WAD)
+        liquidator.send("resumeForceVAILiquidate")
+    prices = shocked(still, {**SCENARIOS[scenario], "DAIV": -25})
+    positions = read(still)
+    still.set_prices(prices)
+    steps, refused = 0, set()
+    for wallet, position in positions.items():
+        state = at(still, position, prices)
+        refused |= refused_by(still, liquidator, wallet, state)
+        with still.undone():
+            for step in replay(VENUS, state).liquidations:
+                taken = step.seized[0]
+                pair = Pair(taken.slot, step.repaid_slot)
+                event = through(still, liquidator, wallet, state, pair)
+                assert event["seizeTokensForLiquidator"] == taken.shares
+                assert event["seizeTokensForTreasury"] == taken.protocol_shares
+                state = VENUS.liquidate(state, VENUS.standing(state), pair).state
+                chain_says(still, wallet, state)
+                steps += 1
+    assert steps > 20
+    assert ("VAIDebtTooHigh" in refused) == forces_vai
+    assert "LIQUIDATOR_FINDS_NO_BONUS" in refused
+
+
+def call_of(wallet: str, state: CompoundState, pair: Pair) -> tuple[str, str, int, str]:
+    owed, taken = state.holdings[pair.debt], state.holdings[pair.collateral or 0]
+    return owed.market.address, wallet, asked_of(state, pair), taken.market.address
+
+
+def goes_through(made: VenusCore, liquidator: Contract, wallet: str, state: CompoundState, pair: Pair) -> bool:
+    data = liquidator.data("liquidateBorrow", *call_of(wallet, state, pair))
+    try:
+        made.evm.rpc("eth_call", {"from": LIQUIDATOR, "to": liquidator.address, "data": data, "gasPrice": "0x0"}, "pending")
+    except RpcError:
+        return False
+    return True
+
+
+def through(made: VenusCore, liquidator: Contract, wallet: str, state: CompoundState, pair: Pair) -> Mapping[str, Any]:
+    """Really send it; the event's arguments."""
+    receipt = liquidator.send("liquidateBorrow", *call_of(wallet, state, pair), sender=LIQUIDATOR)
+    return {event.name: event.args for event in made.evm.events(receipt)}["LiquidateBorrowedTokens"]
+
+
+def refused_by(made: VenusCore, liquidator: Contract, wallet: str, state: CompoundState) -> set[str]:
+    """Why we refuse the pairs of a wallet; the contracts do too."""
+    standing, refused = VENUS.standing(state), set()
+    for pair in [Pair(one.slot, other.slot) for one in standing.collateral for other in standing.debt]:
+        try:
+            VENUS.liquidate(state, standing, pair)
+        except Refused as problem:
+            assert not goes_through(made, liquidator, wallet, state, pair), (wallet, pair)
+            refused.add(str(problem))
+    return refused

@@ -35,7 +35,6 @@ from .venus_market import (
 PACKAGE: Final = "@venusprotocol/venus-protocol@10.3.0"
 INTEGRITY: Final = "qGvjvUgYhK5REF/Cj4Lg4FNBMrEscnSSxr4sHL4WDlb2woPucvqLfGkw/f3XKFanf+lWD1G4K0Gzpdc430+BeQ=="
 """The registry's sha512 of it. It does not install (a dependency is missing), so that its archive is opened instead."""
-FOLDER: Final = COMPILED / "venus-core"
 FACETS: Final = ("MarketFacet", "PolicyFacet", "SetterFacet", "RewardFacet")
 SHIPPED: Final = (
     "Comptroller/Unitroller.sol",
@@ -48,8 +47,10 @@ SHIPPED: Final = (
     "Tokens/VAI/VAIUnitroller.sol",
     "Tokens/VAI/VAIController.sol",
     "InterestRateModels/JumpRateModel.sol",
+    "Liquidator/Liquidator.sol",
 )
-OURS: Final = {"Venus.sol": ("Governance", "PriceBoard", "DoubtingBoard", "StillModel", "ShareReserve"), "Token.sol": ("Token",)}
+FOLDER: Final = COMPILED / f"venus-core-{hashlib.sha256(repr(SHIPPED).encode()).hexdigest()[:8]}"
+OURS: Final = {"Venus.sol": ("Governance", "PriceBoard", "DoubtingBoard", "StillModel", "ShareReserve", "Front"), "Token.sol": ("Token",)}
 BLOCKS_PER_YEAR: Final = 10_512_000
 STALE_BLOCKS: Final = 600
 SWEPT: Final = ("USDV", "BTCV")
@@ -328,6 +329,19 @@ def _supply_liquidator(made: VenusCore) -> None:
     made.vai.send("rely", OWNER)
     made.vai.send("mint", LIQUIDATOR, 10**9 * WAD)
     made.vai.send("approve", made.controller.address, MAX, sender=LIQUIDATOR)
+
+
+def with_liquidator(made: VenusCore, cut: int) -> Contract:
+    """From now on only Venus's Liquidator may liquidate, and keeps ``cut`` (wad) of the bonus."""
+    evm, built = made.evm, artifacts()
+    brains = evm.deploy(built["Liquidator"], made.comptroller.address, OWNER, OWNER)  # there is no market of the coin
+    liquidator = evm.at(built["Liquidator"], evm.deploy(built["Front"], brains.address).address)
+    governance, reserve = (evm.deploy(built[name]).address for name in ("Governance", "ShareReserve"))
+    liquidator.send("initialize", cut, governance, reserve)
+    made.comptroller.send("_setLiquidatorContract", liquidator.address)
+    for token in [*(one.token for one in made.markets), made.vai]:
+        token.send("approve", liquidator.address, MAX, sender=LIQUIDATOR)
+    return liquidator
 
 
 def stop_interest(made: VenusCore) -> None:
