@@ -27,6 +27,7 @@ def replaced(path: Path, *, known: bool = False) -> Iterator[BinaryIO]:
 
     Raises:
         OSError: it cannot be written.
+        RunInProgress: another run is writing it, where its name is ``known``.
     """
     if path.exists() and not path.is_file():
         with path.open("wb") as file:
@@ -39,18 +40,35 @@ def replaced(path: Path, *, known: bool = False) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(_mode_of(path))
-        Path(temporary).replace(path)
+            Path(temporary).chmod(_mode_of(path))
+            Path(temporary).replace(path)  # before it is closed: until then nobody else may write to it
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
 def _known(path: Path) -> tuple[int, str]:
-    """Opened anew, and never through a link that somebody laid there, since the name is known beforehand."""
+    """Opened for one run alone, and never through a link that somebody laid there: the name is known beforehand.
+
+    Raises:
+        RunInProgress: another run is writing it.
+    """
     temporary = path.with_name(f".{path.name}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    return os.open(temporary, flags, 0o600), str(temporary)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if not _alone(handle, temporary):
+        os.close(handle)
+        raise RunInProgress(f"another run is writing {path}", hint="give each run an output of its own")
+    os.ftruncate(handle, 0)
+    return handle, str(temporary)
+
+
+def _alone(handle: int, temporary: Path) -> bool:
+    """Whether nobody else holds the file, and it has not just been given its final name."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(handle), temporary.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def _mode_of(path: Path) -> int:

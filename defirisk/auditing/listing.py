@@ -67,6 +67,8 @@ def digest_of(source: str, state: State) -> tuple[Path, str]:
         UnwritableOutput: stdin cannot be kept.
     """
     path = Path(source) if source != STDIN else _kept(state)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise BadList(f"{name_of(source)} is a pipe or a device", hint="a list is read twice: ... | defirisk audit -")
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -80,7 +82,7 @@ def digest_of(source: str, state: State) -> tuple[Path, str]:
 
 def name_of(source: str) -> str:
     """How the list is called in messages."""
-    return "standard input" if source == STDIN else Path(source).name
+    return "standard input" if source == STDIN else Path(source).name or source
 
 
 def _kept(state: State) -> Path:

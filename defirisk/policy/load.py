@@ -11,6 +11,7 @@ from typing import Any, Final
 from defirisk.chain.jsontext import parse as parse_json
 from defirisk.errors import BadBaseline, BadFile, BadPolicy
 from defirisk.policy.parse import parse_policy
+from defirisk.policy.rules import RULES
 from defirisk.policy.seen import Seen, seen_before
 from defirisk.policy.terms import Policy, Wallet
 from defirisk.policy.values import why_no_toml
@@ -54,7 +55,7 @@ def for_wallets(policy: Policy, addresses: Sequence[str]) -> Policy:
     """The policy for these wallets only, as given; what the file does not name is under ``[policy]``.
 
     Raises:
-        BadPolicy: no wallet is left.
+        BadPolicy: no wallet is left, or there is no rule for one.
         InvalidAddress: one is no address.
     """
     if addresses:
@@ -147,4 +148,11 @@ def _one(policy: Policy, known: Wallet | None, text: str) -> Wallet:
     from defirisk.chain.addresses import parse_address  # noqa: PLC0415 - only for wallets that the file does not name
 
     is_name = "." in text.strip(".") and not text.startswith("0x")
-    return Wallet(text.strip().lower() if is_name else parse_address(text), None, policy.clauses)
+    wallet = Wallet(text.strip().lower() if is_name else parse_address(text), None, policy.clauses)
+    judged = policy.scenarios_for(wallet)
+    idle = [name for name, clause in wallet.clauses.items() if not RULES[name].subjects(clause, judged)]
+    if idle or not wallet.clauses:
+        what = f"{' and '.join(idle)} of [policy]" if idle else "[policy]"
+        said = f"{what} judges nothing of {wallet.address}, which the file does not name"
+        raise BadPolicy(said, file=policy.file, hint="add it with rules of its own, or set some under [policy]")
+    return wallet

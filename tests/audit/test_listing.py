@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import sys
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ import pytest
 
 from defirisk.auditing.listing import listing_of, take_in, wallets_of
 from defirisk.auditing.state import replace_with, state_for
-from defirisk.errors import BadList, UnwritableOutput
+from defirisk.errors import BadList, RunInProgress, UnwritableOutput
+from defirisk.files import replaced
 
 from .conftest import STRANGER, WALLETS, spawn
 
@@ -228,3 +230,26 @@ def test_a_part_file_is_not_written_through_a_link(tmp_path):
     with pytest.raises(UnwritableOutput):
         replace_with(tmp_path / "p.csv", lambda file: file.write(b"theirs") and None)
     assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe"])
+def test_what_has_no_end_or_no_beginning_is_refused_at_once(name, tmp_path, audit):
+    os.mkfifo(tmp_path / "pipe")
+    ran = audit(tmp_path / name)
+    assert ran.code == 2
+    assert "is a pipe or a device" in ran.err
+    assert "| defirisk audit -" in ran.err
+
+
+def test_two_runs_do_not_write_one_table_at_the_same_time(tmp_path):
+    """Their states are apart where only the second table is the same: the file is whole, and of one of them."""
+    path = tmp_path / "o.csv"
+    with replaced(path, known=True) as file:
+        file.write(b"the first")
+        with pytest.raises(RunInProgress, match="another run is writing"):
+            replace_with(path, lambda other: other.write(b"theirs") and None)
+        file.write(b" alone")
+    assert path.read_bytes() == b"the first alone"
+    replace_with(path, lambda other: other.write(b"the next") and None)
+    assert path.read_bytes() == b"the next"
+    assert [one.name for one in tmp_path.iterdir()] == ["o.csv"]

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
-from defirisk.fixedpoint import wad_mul_down
-from defirisk.model import Ended, Limits, Position
-from defirisk.protocols.compound_v2.account import accrued_sums, supply_of
-from defirisk.protocols.compound_v2.liquidation import cover, seize_ratio
+from defirisk.model import Ended
+from defirisk.protocols.compound_v2.account import supply_of
 from defirisk.protocols.compound_v2.rules import VENUS
-from defirisk.protocols.compound_v2.state import CompoundState, Holding
-from defirisk.protocols.interface import Pair, Refused
-from defirisk.risk.replay import Replay, replay
 
-from .evm import Reverted
-from .venus_core import KINDS, MAJORS, POOLS, STRICT, VenusCore, stop_interest, venus_core
-from .venus_market import LIQUIDATOR, PROVIDER, VMarket, enter
+from .venus_core import MAJORS, STRICT, VenusCore
+from .venus_market import LIQUIDATOR
+from .venus_people import stop_interest, venus_core
 from .venus_reading import Next, at, index_of, read, shocked
-
-STABLE = ("USDV", "DAIV")
-SCENARIOS: dict[str, dict[str, int]] = {
-    "today": {},
-    **{f"volatile-{drop}": {k.symbol: -drop for k in KINDS if k.symbol not in STABLE} for drop in (10, 20, 35, 50, 90)},
-    "eth-40": {"ETHV": -40},
-    "btc-60": {"BTCV": -60},
-    "cake-99": {"CAKE": -99},
-    "old+80": {"OLDV": 80},
-    "usd-depeg": {"USDV": -12},
-    "dai+35": {"DAIV": 35},
-}
+from .venus_steps import SCENARIOS, chain_says, is_vai, sent
 
 
 @pytest.fixture(scope="module")
@@ -44,24 +28,6 @@ def still(market: VenusCore) -> Iterator[VenusCore]:
     with market.undone():
         stop_interest(market)
         yield market
-
-
-def is_vai(holding: Holding) -> bool:
-    return holding.market.caps is None
-
-
-def chain_says(made: VenusCore, wallet: str, state: CompoundState) -> None:
-    """Tokens, debts, rates and liquidity of the chain are those of our state."""
-    snapshots = made.snapshots(wallet)
-    for holding in state.holdings:
-        if is_vai(holding):
-            assert made.controller.call("getVAIRepayAmount", wallet) == holding.debt
-        else:
-            error, tokens, debt, rate = snapshots[index_of(made, holding)]
-            assert (error, tokens, debt, rate) == (0, holding.tokens, holding.debt, holding.books.rate)
-    sums = accrued_sums(state)
-    ours = (0, max(0, sums.collateral - sums.debts), max(0, sums.debts - sums.collateral))
-    assert tuple(made.comptroller.call("getAccountLiquidity", wallet)) == ours
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -119,38 +85,6 @@ def test_the_comptrollers_view_at_every_shock(market: VenusCore) -> None:
 # --- liquidating --------------------------------------------------------------------------------------------------
 
 
-def asked_of(state: CompoundState, pair: Pair) -> int:
-    """What a liquidator asks to repay: the close factor's part, or what the collateral covers. VAI takes a little less."""
-    debt, collateral = state.holdings[pair.debt], state.holdings[pair.collateral or 0]
-    ratio = seize_ratio(state, pair.debt, pair.collateral or 0)
-    return min(most_of(state, debt), cover(collateral.tokens, ratio))
-
-
-def most_of(state: CompoundState, debt: Holding) -> int:
-    return debt.debt if debt.market.forced else wad_mul_down(state.close_factor, debt.debt)
-
-
-def sent(made: VenusCore, wallet: str, state: CompoundState) -> Replay:
-    """Replay a state and really send every step."""
-    done = replay(VENUS, state)
-    now = state
-    for step in done.liquidations:
-        taken = step.seized[0]
-        pair = Pair(taken.slot, step.repaid_slot)
-        debt, collateral = now.holdings[pair.debt], index_of(made, now.holdings[taken.slot])
-        if is_vai(debt):
-            event = made.liquidate_vai(collateral, wallet, asked_of(now, pair))
-        else:
-            event = made.liquidate(index_of(made, debt), collateral, wallet, step.repaid.raw)
-        assert event is not None, (wallet, step)
-        assert event["repayAmount"] == step.repaid.raw
-        assert event["seizeTokens"] == taken.shares
-        now = VENUS.liquidate(now, VENUS.standing(now), pair).state
-        chain_says(made, wallet, now)
-    assert now == done.state
-    return done
-
-
 DONE: dict[tuple[str, str], tuple[int, int, Ended]] = {}
 """Steps sent, those that repaid VAI, and the ending, by scenario and wallet."""
 
@@ -177,155 +111,3 @@ def test_enough_was_sent_and_every_ending_met() -> None:
     assert sum(vai for _, vai, _ in DONE.values()) > 20
     assert {scenario for scenario, _ in DONE} >= set(SCENARIOS) - {"today"}  # thresholds stand above what may be borrowed
     assert {ended for _, _, ended in DONE.values()} >= {Ended.HEALTHY, Ended.NOTHING_TO_SEIZE}
-
-
-# --- what is refused ----------------------------------------------------------------------------------------------
-
-
-def accepted(made: VenusCore, wallet: str, state: CompoundState, pair: Pair, repay: int) -> bool:
-    debt, collateral = state.holdings[pair.debt], index_of(made, state.holdings[pair.collateral or 0])
-    if is_vai(debt):
-        return made.accepts_vai(collateral, wallet, repay)
-    return made.accepts(index_of(made, debt), collateral, wallet, repay)
-
-
-def compared(made: VenusCore, positions: dict[str, Position], prices: Sequence[int]) -> tuple[int, list[str]]:
-    """Every pair of every wallet: what the contracts take and refuse is what we do; how often, and why we refused."""
-    taken, refused = 0, []
-    for wallet, position in positions.items():
-        state = at(made, position, prices)
-        standing = VENUS.standing(state)
-        for pair in [Pair(one.slot, other.slot) for one in standing.collateral for other in standing.debt]:
-            try:
-                VENUS.liquidate(state, standing, pair)
-            except Refused as problem:
-                assert not accepted(made, wallet, state, pair, 1), (wallet, pair, problem)
-                refused.append(str(problem))
-                continue
-            holding = state.holdings[pair.debt]
-            most = most_of(state, holding)
-            covered = cover(state.holdings[pair.collateral or 0].tokens, seize_ratio(state, pair.debt, pair.collateral or 0))
-            assert accepted(made, wallet, state, pair, min(most, covered)), (wallet, pair)
-            if not is_vai(holding) or most <= covered:
-                assert not accepted(made, wallet, state, pair, min(most, covered) + 1), (wallet, pair)
-            taken += 1
-    return taken, refused
-
-
-def under(made: VenusCore, scenario: str) -> tuple[int, list[str]]:
-    prices = shocked(made, SCENARIOS[scenario])
-    positions = read(made)
-    made.set_prices(prices)
-    return compared(made, positions, prices)
-
-
-def test_one_unit_more_is_refused_and_so_is_what_was_not_entered(still: VenusCore) -> None:
-    taken, refused = under(still, "volatile-35")
-    assert taken > 30
-    assert {"INSUFFICIENT_SHORTFALL", "MARKET_NOT_COLLATERAL"} <= set(refused)
-
-
-@pytest.mark.parametrize("whose", ["everyone's", "the wallet's"])
-def test_forced_liquidation_needs_no_shortfall_and_takes_all(still: VenusCore, whose: str) -> None:
-    """Of two markets' debts and of VAI, of which the whole is taken whole."""
-    forced = [one.vtoken.address for one in still.markets[:2]] + [still.controller.address]
-    for market in forced:
-        if whose == "everyone's":
-            still.comptroller.send("_setForcedLiquidation", market, True)
-        else:
-            for wallet in still.wallets[1::2]:
-                still.comptroller.send("_setForcedLiquidationForUser", wallet, market, True)
-    taken, refused = under(still, "today")
-    assert taken > 20 <= refused.count("INSUFFICIENT_SHORTFALL")
-    for wallet, position in read(still).items():
-        state = position.state
-        if VENUS.standing(state).liquidatable:
-            with still.undone():
-                assert sent(still, wallet, state).liquidations
-
-
-PAUSES = {"repay": 3, "seize": 4, "liquidate": 5}
-
-
-@pytest.mark.parametrize("action", [*PAUSES, "protocol"])
-def test_paused_actions(still: VenusCore, action: str) -> None:
-    """Of two markets (VAI's cannot be), or all at once."""
-    paused = [one.vtoken.address for one in still.markets[:2]]
-    if action == "protocol":
-        still.comptroller.send("_setProtocolPaused", True)
-    else:
-        still.comptroller.send("_setActionsPaused", paused, [PAUSES[action]], True)
-    taken, refused = under(still, "volatile-50")
-    assert (taken == 0) == (action == "protocol")
-    assert any("paused" in why for why in refused)
-
-
-# --- what a market still takes ------------------------------------------------------------------------------------
-
-
-SPARE = 12_345
-
-
-def limits_of(made: VenusCore, place: int) -> Limits:
-    """What our rules say that a market still takes, asked of the first wallet of the core pool that is in it."""
-    for position in read(made).values():
-        for limits in position.rules.limits(position.state):
-            if limits.borrow.open and index_of(made, position.state.holdings[limits.slot]) == place:
-                return limits
-    raise AssertionError(place)
-
-
-@pytest.mark.parametrize("place", range(len(KINDS)))
-def test_caps_take_exactly_the_room_that_is_told(still: VenusCore, place: int) -> None:
-    """A total may reach the cap, and a cap of 0 lets nothing in, of debts as of supplies."""
-    one = still.markets[place]
-    enter(still, PROVIDER, still.markets)
-    supply = one.vtoken.call("exchangeRateStored") * one.vtoken.call("totalSupply") // 10**18
-    still.comptroller.send("_setMarketSupplyCaps", [one.vtoken.address], [supply + SPARE])
-    still.comptroller.send("_setMarketBorrowCaps", [one.vtoken.address], [one.vtoken.call("totalBorrows") + SPARE])
-    limits = limits_of(still, place)
-    assert (limits.supply.room, limits.borrow.room) == (SPARE, SPARE)
-    with pytest.raises(Reverted, match="market borrow cap reached"):
-        one.vtoken.send("borrow", SPARE + 1, sender=PROVIDER)
-    one.vtoken.send("borrow", SPARE, sender=PROVIDER)
-    one.token.send("mint", LIQUIDATOR, SPARE + 1)
-    with pytest.raises(Reverted, match="market supply cap reached"):
-        one.vtoken.send("mint", SPARE + 1, sender=LIQUIDATOR)
-    one.vtoken.send("mint", SPARE, sender=LIQUIDATOR)
-    still.comptroller.send("_setMarketSupplyCaps", [one.vtoken.address], [0])
-    still.comptroller.send("_setMarketBorrowCaps", [one.vtoken.address], [0])
-    none = limits_of(still, place)
-    assert (none.supply.room, none.borrow.room) == (0, 0)
-    with pytest.raises(Reverted, match="market supply cap is 0"):
-        one.vtoken.send("mint", 1, sender=LIQUIDATOR)
-    with pytest.raises(Reverted, match="market borrow cap is 0"):
-        one.vtoken.send("borrow", 1, sender=PROVIDER)
-
-
-def refusal(one: VMarket, wallet: str) -> str | None:
-    """Why borrowing nothing is refused; a market that says "math error" may only mean that the wallet is too poor."""
-    try:
-        one.vtoken.send("borrow", 0, sender=wallet)
-    except Reverted as problem:
-        return problem.reason
-    return None
-
-
-def test_a_pool_has_its_own_factors_and_lends_what_it_allows(still: VenusCore) -> None:
-    """What the wallet may borrow against, and what it may borrow at all, asked of the Comptroller one by one."""
-    still.comptroller.send("setIsBorrowAllowed", 0, still.markets[2].vtoken.address, False)
-    asked = {True: 0, False: 0}
-    for wallet, position in read(still).items():
-        pool = still.comptroller.call("userPoolId", wallet)
-        limits = {one.slot: one for one in position.rules.limits(position.state)}
-        for slot, holding in enumerate(position.state.holdings):
-            if is_vai(holding):
-                continue
-            one = still.markets[index_of(still, holding)]
-            factor = still.comptroller.call("getEffectiveLtvFactor", wallet, one.vtoken.address, 0)
-            assert holding.market.collateral_factor == factor
-            allowed = one.kind.symbol in POOLS[pool] if pool else one is not still.markets[2]
-            assert limits[slot].borrow.open == allowed
-            assert (refusal(one, wallet) == "BorrowNotAllowedInPool()") != allowed
-            asked[allowed] += 1
-    assert min(asked.values()) > 20

@@ -5,37 +5,29 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import random
 import tarfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from eth_utils import to_checksum_address
 
-from . import anvil
 from .evm import GAS, MAX, Coder, Contract, Evm
 from .rpc import RpcError
 from .toolchain import COMPILED, CONTRACTS, Artifact, ToolchainError, compiled, exclusive, run
 from .venus_market import (
     LIQUIDATOR,
     OWNER,
-    PROVIDER,
     WAD,
     Kind,
     Venus,
     VMarket,
-    amount_of,
-    enter,
-    supply,
 )
 
 PACKAGE: Final = "@venusprotocol/venus-protocol@10.3.0"
 INTEGRITY: Final = "qGvjvUgYhK5REF/Cj4Lg4FNBMrEscnSSxr4sHL4WDlb2woPucvqLfGkw/f3XKFanf+lWD1G4K0Gzpdc430+BeQ=="
 """The registry's sha512 of it. It does not install (a dependency is missing), so that its archive is opened instead."""
-FOLDER: Final = COMPILED / "venus-core"
 FACETS: Final = ("MarketFacet", "PolicyFacet", "SetterFacet", "RewardFacet")
 SHIPPED: Final = (
     "Comptroller/Unitroller.sol",
@@ -48,8 +40,10 @@ SHIPPED: Final = (
     "Tokens/VAI/VAIUnitroller.sol",
     "Tokens/VAI/VAIController.sol",
     "InterestRateModels/JumpRateModel.sol",
+    "Liquidator/Liquidator.sol",
 )
-OURS: Final = {"Venus.sol": ("Governance", "PriceBoard", "DoubtingBoard", "StillModel", "ShareReserve"), "Token.sol": ("Token",)}
+FOLDER: Final = COMPILED / f"venus-core-{hashlib.sha256(repr(SHIPPED).encode()).hexdigest()[:8]}"
+OURS: Final = {"Venus.sol": ("Governance", "PriceBoard", "DoubtingBoard", "StillModel", "ShareReserve", "Front"), "Token.sol": ("Token",)}
 BLOCKS_PER_YEAR: Final = 10_512_000
 STALE_BLOCKS: Final = 600
 SWEPT: Final = ("USDV", "BTCV")
@@ -159,22 +153,7 @@ def _shipped(source: str) -> Artifact:
 # --- deployment ---------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def venus_core(stale: int = STALE_BLOCKS) -> Iterator[VenusCore]:
-    """A market with positions and so many blocks of interest that nobody accrued."""
-    built = artifacts()  # before the chain's clock starts
-    with anvil.running() as rpc:
-        made = _deploy(Evm(rpc, OWNER), built)
-        for one in made.markets:
-            supply(made, PROVIDER, one, amount_of(one, 10_000_000_0000))
-        for number, wallet in enumerate(made.wallets):
-            _settle(made, number, wallet)
-        _supply_liquidator(made)
-        rpc("anvil_mine", hex(stale))
-        yield made
-
-
-def _deploy(evm: Evm, built: Mapping[str, Artifact]) -> VenusCore:
+def deploy(evm: Evm, built: Mapping[str, Artifact]) -> VenusCore:
     governance, oracle, lens = (evm.deploy(built[name]) for name in ("Governance", "PriceBoard", "ComptrollerLens"))
     comptroller = _diamond(evm, built)
     comptroller.send("_setAccessControl", governance.address)
@@ -272,68 +251,3 @@ def _configure(made: VenusCore) -> None:
             comptroller.send("setIsBorrowAllowed", pool, by_symbol[symbol], True)
     for setter in ("_setMarketSupplyCaps", "_setMarketBorrowCaps"):
         comptroller.send(setter, list(by_symbol.values()), [MAX] * len(by_symbol))
-
-
-# --- people -------------------------------------------------------------------------------------------------------
-
-
-def _settle(made: VenusCore, number: int, wallet: str) -> None:
-    """Each wallet by its own luck, the same luck every time; every third in an e-mode pool, some others owe VAI."""
-    luck = random.Random(f"venus core {number}")
-    held = luck.sample(made.markets, luck.randint(2, 4))
-    worth = luck.choice([3_0000, 900_0000, 70_000_0000])
-    for one in held:
-        supply(made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999))
-    enter(made, wallet, held[1:] if number % 9 == 8 else held)
-    if number % 10 == 9:
-        enter(made, wallet, made.markets[:1])  # perhaps entered and left empty
-    if number % 3 == 2:
-        _borrow_in_pool(made, wallet, luck, MAJORS if number % 2 else STRICT)
-    elif number % 12 != 10:
-        if number % 4 == 1:
-            _mint_vai(made, wallet, luck)
-        dollars = [one for one in made.markets if one.kind.symbol in ("USDV", "DAIV")]
-        _borrow(made, wallet, luck.sample([*dollars, luck.choice(made.markets)], luck.randint(1, 2)), luck)
-
-
-def _borrow_in_pool(made: VenusCore, wallet: str, luck: random.Random, pool: int) -> None:
-    made.comptroller.send("enterPool", pool, sender=wallet)
-    _borrow(made, wallet, [one for one in made.markets if one.kind.symbol in POOLS[pool]], luck)
-
-
-def _borrow(made: VenusCore, wallet: str, owed: list[VMarket], luck: random.Random) -> None:
-    """As much as the bounded prices (a debt's is a percent up) still let the wallet borrow, or a part of it."""
-    for one in owed:
-        _, room, _ = made.comptroller.call("getBorrowingPower", wallet)
-        part = luck.choice([800, 950, 999]) * room // 1000
-        amount = part * WAD * 100 // (made.prices[made.markets.index(one)] * 101)
-        if amount:
-            one.vtoken.send("borrow", amount, sender=wallet)
-            assert one.vtoken.call("borrowBalanceStored", wallet) == amount
-
-
-def _mint_vai(made: VenusCore, wallet: str, luck: random.Random) -> None:
-    """In two parts, so that interest of the first becomes past interest."""
-    for _ in range(2):
-        _, most = made.controller.call("getMintableVAI", wallet)
-        if most:
-            made.controller.send("mintVAI", most * luck.choice([30, 45, 60]) // 100, sender=wallet)
-            made.evm.rpc("anvil_mine", hex(50))
-
-
-def _supply_liquidator(made: VenusCore) -> None:
-    for one in made.markets:
-        one.token.send("mint", LIQUIDATOR, amount_of(one, 1_000_000_000_0000))
-        one.token.send("approve", one.vtoken.address, MAX, sender=LIQUIDATOR)
-    made.vai.send("rely", OWNER)
-    made.vai.send("mint", LIQUIDATOR, 10**9 * WAD)
-    made.vai.send("approve", made.controller.address, MAX, sender=LIQUIDATOR)
-
-
-def stop_interest(made: VenusCore) -> None:
-    """Accrue everything, VAI too, and let nothing accrue any more."""
-    still = made.evm.deploy(artifacts()["StillModel"])
-    for one in made.markets:
-        one.vtoken.send("_setInterestRateModel", still.address)
-    made.controller.send("accrueVAIInterest")
-    made.controller.send("setBaseRate", 0)

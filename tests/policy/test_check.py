@@ -540,3 +540,13 @@ def test_from_python(write: Write) -> None:
     Path("defirisk.toml").unlink()
     with pytest.raises(defirisk.InputError, match="there is no policy here"):
         defirisk.check_policy()
+
+
+@pytest.mark.parametrize("rules", ["", "max_bad_debt = 0\n", "max_bad_debt = 0\nmin_health_factor = 0.1\n"])
+def test_a_wallet_that_no_rule_is_for_is_no_pass(write: Write, check: Check, rules: str) -> None:
+    """Named on the command line and not in the file: nothing would be judged, and the gate stand open."""
+    write(wallet(SAFE, policy='{ min_health_factor = 1.0, survives = ["-10%"] }') + "[policy]\n" + rules, head="")
+    assert check().code == 0
+    ran = check("--policy", "defirisk.toml", UNDER)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{'max_bad_debt of ' if rules else ''}[policy] judges nothing of {UNDER}, which the" in ran.err

@@ -5,10 +5,10 @@ are theirs. With U = 2**-53: a price is a quotient of integers (U), a rate, an i
 two such factors and an amount is within 3 U beside the amount's bound, of three within 5 U; one more U covers the
 second order. What a contract cuts to integers is cut here too (:func:`~defirisk.risk.population.bounded.floored`).
 
-A burn of the market's part leaves the exchange rate a little higher. With S cTokens of which b are burned, rate r (a
-mantissa), the books B >= r S / 1e18 and B < (r + 1) S / 1e18: the new rate is at least r, and below
-r + (S + 1e18) / (S - b). ``drift`` is that relatively, for all of the owner's cTokens, which b cannot pass; every burn
-adds it to the bound of the rate.
+A burn of the market's part, or its redemption by a Liquidator contract, leaves the exchange rate a little higher. With
+S cTokens of which b are burned, rate r (a mantissa), the books B >= r S / 1e18 and B < (r + 1) S / 1e18: the new rate
+is at least r, and below r + (S + 1e18) / (S - b). ``drift`` is that relatively, for all of the owner's cTokens, which b
+cannot pass; every burn adds it to the bound of the rate.
 """
 
 from __future__ import annotations
@@ -74,22 +74,22 @@ def columns(position: Position) -> FastColumns | None:
         return None
     legs: list[FastLeg] = []
     for slot, holding in enumerate(state.holdings):
-        if not _covered(holding):
+        if not _covered(holding, parts=state.cut > 0 or holding.market.seize_share > 0):
             return None
         legs.extend(_legs(state, slot, holding))
     return FastColumns((state.close_factor / WAD, state.cut / WAD), tuple(legs))
 
 
-def _covered(holding: Holding) -> bool:
-    """Whether these rules see the holding as the exact ones do: its debt, and a rate that a burn hardly moves. VAI
-    takes a little less than it is asked to.
+def _covered(holding: Holding, *, parts: bool) -> bool:
+    """Whether these rules see the holding as the exact ones do: its debt, and a rate that a burn hardly moves (where
+    the protocol keeps a part, ``parts``). VAI takes a little less than it is asked to.
     """
     books = holding.books
     if holding.vai is not None:
         return False
     if holding.debt and (not holding.entered or books.borrows < holding.debt):
         return False
-    alone = holding.tokens > 0 and holding.market.seize_share > 0 and books.supply <= holding.tokens
+    alone = holding.tokens > 0 and parts and books.supply <= holding.tokens
     return not alone and (holding.tokens == 0 or books.rate > 0)
 
 
@@ -110,7 +110,8 @@ def _supplied(state: CompoundState, slot: int, holding: Holding) -> FastLeg:
     up to, starts at 0.
     """
     market, books = holding.market, holding.books
-    drift = (books.supply + WAD) / ((books.supply - holding.tokens) * books.rate) if market.seize_share else 0.0
+    parts = market.seize_share or state.cut
+    drift = (books.supply + WAD) / ((books.supply - holding.tokens) * books.rate) if parts else 0.0
     return FastLeg(
         slot,
         COLLATERAL,

@@ -21,7 +21,7 @@ from defirisk.fixedpoint import (
 from defirisk.model import Amount, Seized, Standing
 from defirisk.protocols.compound_v2.account import accrued_sums, is_forced
 from defirisk.protocols.compound_v2.interest import exchange_rate, owed
-from defirisk.protocols.compound_v2.state import Books, CompoundState, CToken, Holding
+from defirisk.protocols.compound_v2.state import Books, Caps, CompoundState, CToken, Holding
 from defirisk.protocols.compound_v2.vai import vai_left, vai_paid
 from defirisk.protocols.interface import Pair, Refused, Step
 
@@ -82,8 +82,17 @@ def _check_pauses(state: CompoundState, debt: Holding, collateral: Holding) -> N
         raise Refused("action is paused")
     if collateral.market.seize_paused:
         raise Refused("seize is paused")
+    if _vai_comes_first(state, debt):
+        raise Refused("VAIDebtTooHigh")
     if state.entered_only and not collateral.entered:
         raise Refused("MARKET_NOT_COLLATERAL")
+
+
+def _vai_comes_first(state: CompoundState, debt: Holding) -> bool:
+    """``Liquidator._checkForceVAILiquidate``: a forced debt and VAI itself are always liquidated."""
+    if state.vai_first is None or debt.market.forced or debt.vai is not None:
+        return False
+    return any(one.vai is not None and one.debt >= state.vai_first for one in state.holdings)
 
 
 def _most_closed(state: CompoundState, standing: Standing, debt: Holding) -> int:
@@ -153,6 +162,8 @@ def _protocols_part(state: CompoundState, market: CToken, seized: int) -> int:
     """``CToken.seizeInternal``, or ``Liquidator._splitLiquidationIncentive`` where that contract takes its part."""
     if not state.cut:
         return wad_mul_down(seized, market.seize_share)
+    if market.incentive < WAD:
+        raise Refused("LIQUIDATOR_FINDS_NO_BONUS")  # its subtraction underflows: an e-mode pool that does not list it
     bonus = mul_div_down(seized, zero_floor_sub(market.incentive, WAD), market.incentive)
     return wad_mul_down(bonus, state.cut)
 
@@ -178,7 +189,7 @@ def _after(state: CompoundState, pair: Pair, owing: Holding, seizure: Seizure) -
     slot = 0 if pair.collateral is None else pair.collateral
     holdings = list(state.holdings)
     holdings[pair.debt] = owing
-    holdings[slot] = _emptied(holdings[slot], seizure.left, 0 if state.cut else seizure.protocol)
+    holdings[slot] = _emptied(holdings[slot], seizure, to_liquidator=state.cut > 0)
     return CompoundState(
         holdings=tuple(holdings),
         tokens=state.tokens,
@@ -187,6 +198,7 @@ def _after(state: CompoundState, pair: Pair, owing: Holding, seizure: Seizure) -
         cut=state.cut,
         entered_only=state.entered_only,
         paused=state.paused,
+        vai_first=state.vai_first,
     )
 
 
@@ -208,12 +220,17 @@ def _repaid(holding: Holding, asked: int) -> Holding:
     )
 
 
-def _emptied(holding: Holding, left: int, burned: int) -> Holding:
-    """``seizeInternal``: the market's share is burned and becomes reserves, at the rate before the call."""
+def _emptied(holding: Holding, seizure: Seizure, *, to_liquidator: bool) -> Holding:
+    """``seizeInternal``: the market's share is burned and becomes reserves; a Liquidator contract redeems its own."""
+    books = holding.books
+    if to_liquidator:
+        books = _redeemed(books, seizure.protocol, holding.market.caps)
+    elif holding.market.seize_share:
+        books = _burned(books, seizure.protocol)
     return Holding(
         market=holding.market,
-        books=_burned(holding.books, burned) if holding.market.seize_share else holding.books,
-        tokens=left,
+        books=books,
+        tokens=seizure.left,
         debt=holding.debt,
         entered=holding.entered,
         stored_rate=holding.stored_rate,
@@ -222,7 +239,18 @@ def _emptied(holding: Holding, left: int, burned: int) -> Holding:
     )
 
 
+def _redeemed(books: Books, tokens: int, caps: Caps | None) -> Books:
+    """``Liquidator._redeemUnderlying`` at the rate before the call; where it fails the Liquidator keeps the cTokens."""
+    paid = wad_mul_down(books.rate, tokens)
+    if (caps is not None and caps.redeem_paused) or paid > books.gross - books.borrows:
+        return books
+    gross, supply = books.gross - paid, books.supply - tokens
+    rate = exchange_rate(gross, books.reserves, supply) if supply > 0 else books.rate
+    return Books(gross, books.borrows, books.reserves, supply, rate)
+
+
 def _burned(books: Books, burned: int) -> Books:
+    """The market's share becomes reserves, at the rate before the call."""
     reserves = books.reserves + wad_mul_down(books.rate, burned)
     supply = books.supply - burned
     rate = exchange_rate(books.gross, reserves, supply) if supply > 0 else books.rate

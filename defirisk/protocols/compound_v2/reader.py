@@ -36,6 +36,7 @@ from defirisk.protocols.interface import Deployment, MarketReading, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_LIQUIDATORS: Final = ("treasuryPercentMantissa", "forceVAILiquidate", "minLiquidatableVAI")
 _PROBED: Final = 3
 """How many of the listed markets are asked which clock they keep: the first may be broken."""
 
@@ -110,7 +111,7 @@ def _attempt(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T |
 def _wallet_calls(site: Comptroller, wallets: Sequence[str], scope: Scope) -> Iterator[Call]:
     yield from (ABI["accrualBlockTimestamp"](market) for market in site.markets[:_PROBED])
     if site.liquidator is not None:
-        yield ABI["treasuryPercentMantissa"](site.liquidator)
+        yield from (ABI[name](site.liquidator) for name in _LIQUIDATORS)
     if site.vai is not None:
         yield ABI["getVAIAddress"](site.vai)
     for wallet in wallets:
@@ -243,7 +244,14 @@ def _book(
         tokens={market: _attempt(markets.read_token, answers, one) for market, one in read.items()},
         vai_symbol=_vai_symbol(answers, site) if listed else "",
         cut=0 if site.liquidator is None else answers.probe(ABI["treasuryPercentMantissa"], site.liquidator) or 0,
+        vai_first=_vai_first(answers, site),
     )
+
+
+def _vai_first(answers: Answers, site: Comptroller) -> int | None:
+    if site.liquidator is None or not answers.probe(ABI["forceVAILiquidate"], site.liquidator):
+        return None
+    return answers.probe(ABI["minLiquidatableVAI"], site.liquidator)
 
 
 def _vai_symbol(answers: Answers, site: Comptroller) -> str:

@@ -35,7 +35,7 @@ class Book:
     """All that was read of a Comptroller's markets.
 
     By market, lower-case: ``listed`` and ``tokens``, what could not be read as its error. ``cut`` wad, what Venus's
-    Liquidator keeps of the bonus.
+    Liquidator keeps of the bonus; ``vai_first`` the VAI, base units, that it wants liquidated before other debts.
     """
 
     site: Comptroller
@@ -45,6 +45,7 @@ class Book:
     tokens: Mapping[str, tuple[Token, bool] | DefiriskError]
     vai_symbol: str
     cut: int
+    vai_first: int | None = None
 
 
 # --- calls --------------------------------------------------------------------------------------------------------
@@ -99,6 +100,7 @@ def read_position(answers: Answers, book: Book, account: Account, held: Held) ->
         cut=book.cut if newer else 0,
         entered_only=newer,
         paused=book.site.paused,
+        vai_first=book.vai_first if newer else None,
     )
     unpriced = {slot: one.cause for slot, (one, _) in enumerate(read) if one.cause is not None}
     judged = not any(state.holdings[slot].entered for slot in unpriced)

@@ -52,7 +52,14 @@ class CompoundV2Rules:
     def reprice(self, state: CompoundState, prices: tuple[int, ...]) -> CompoundState:
         """The same holdings at other oracle prices (by slot, the oracle's mantissa)."""
         return CompoundState(
-            state.holdings, state.tokens, prices, state.close_factor, state.cut, state.entered_only, state.paused
+            holdings=state.holdings,
+            tokens=state.tokens,
+            prices=prices,
+            close_factor=state.close_factor,
+            cut=state.cut,
+            entered_only=state.entered_only,
+            paused=state.paused,
+            vai_first=state.vai_first,
         )
 
     def standing(self, state: CompoundState) -> Standing:

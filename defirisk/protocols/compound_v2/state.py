@@ -115,6 +115,7 @@ class CompoundState:
     ``holdings`` are the markets that this owner has entered, supplies or owes, in the Comptroller's order; ``tokens``
     and ``prices`` (the oracle's mantissa) are by slot, slot i is ``holdings[i]``'s. ``close_factor`` wad. ``cut`` wad,
     the share of the bonus that a separate Liquidator contract keeps (Venus), in cTokens that are not burned.
+    ``vai_first``: from so much VAI on (base units) that contract liquidates no other debt before it.
     ``entered_only``: collateral that was not entered cannot be seized (newer Venus). ``paused``: everything is.
     """
 
@@ -125,6 +126,7 @@ class CompoundState:
     cut: int = 0
     entered_only: bool = False
     paused: bool = False
+    vai_first: int | None = None
 
     @property
     def scales(self) -> tuple[int, ...]:

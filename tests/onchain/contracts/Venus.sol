@@ -51,3 +51,28 @@ contract DoubtingBoard {
 contract ShareReserve {
   function updateAssetsState(address, address, uint8) external {}
 }
+
+/// A proxy that keeps nothing in storage, for a contract that wants one.
+contract Front {
+  address private immutable brains;
+
+  constructor(address brains_) {
+    brains = brains_;
+  }
+
+  fallback() external payable {
+    address to = brains;
+    assembly {
+      calldatacopy(0, 0, calldatasize())
+      let done := delegatecall(gas(), to, 0, calldatasize(), 0, 0)
+      returndatacopy(0, 0, returndatasize())
+      switch done
+      case 0 {
+        revert(0, returndatasize())
+      }
+      default {
+        return(0, returndatasize())
+      }
+    }
+  }
+}

@@ -362,6 +362,12 @@ def test_venus_liquidator_keeps_a_part_of_the_bonus() -> None:
     chain.tell("liquidatorContract", COMPTROLLER, [], ["address"], liquidator)
     chain.number("treasuryPercentMantissa", liquidator, 5 * 10**17)
     assert one(chain).state.cut == 5 * 10**17
+    assert one(chain).state.vai_first is None
+    chain.number("minLiquidatableVAI", liquidator, 10**21)
+    chain.flag("forceVAILiquidate", liquidator, False)
+    assert one(chain).state.vai_first is None
+    chain.flag("forceVAILiquidate", liquidator, True)
+    assert one(chain).state.vai_first == 10**21
     assert one(frozen()).state.cut == 0
 
 

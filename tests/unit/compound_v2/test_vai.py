@@ -75,6 +75,41 @@ def test_forced_vai_is_liquidated_without_a_shortfall_and_whole() -> None:
     assert (step.repaid.raw, step.state.holdings[1].debt) == (3 * WAD, 0)
 
 
+@pytest.mark.parametrize(("first", "why"), [(5 * WAD, "VAIDebtTooHigh"), (5 * WAD + 1, "INSUFFICIENT_SHORTFALL")])
+def test_a_liquidator_may_want_vai_liquidated_before_other_debts(first: int, why: str) -> None:
+    state = replace(world(VaiDebt(5 * WAD, 0, 0)), vai_first=first)
+    coins = replace(state.holdings[0], debt=WAD)
+    both = replace(state, holdings=(coins, state.holdings[1]))
+    with pytest.raises(Refused, match=why):
+        VENUS.liquidate(both, VENUS.standing(both), Pair(collateral=0, debt=0))
+    with pytest.raises(Refused, match="INSUFFICIENT_SHORTFALL"):
+        VENUS.liquidate(both, VENUS.standing(both), PAIR)
+
+
+def test_a_liquidator_redeems_its_part_where_there_is_cash() -> None:
+    """At a rate of two coins in 1e8 cTokens, rounded down: what it leaves raises the rate of the others."""
+    state = replace(world(VaiDebt(9 * WAD, 0, 0)), cut=WAD // 2)
+    odd = replace(state.holdings[0], books=Books(2 * 10**11 + 7, 0, 0, 10**3, 2 * 10**26 + 7 * 10**15))
+    rich = replace(state, holdings=(odd, state.holdings[1]))
+    step = VENUS.liquidate(rich, VENUS.standing(rich), PAIR, 10**10)
+    part = step.seized[0].protocol_shares
+    left = step.state.holdings[0].books
+    assert part == 2
+    assert left == Books(odd.books.gross - odd.books.rate * part // WAD, 0, 0, 998, left.gross * WAD // 998)
+    assert left.rate > odd.books.rate
+    lent = replace(odd, books=replace(odd.books, borrows=odd.books.gross))
+    short = replace(rich, holdings=(lent, state.holdings[1]))
+    assert VENUS.liquidate(short, VENUS.standing(short), PAIR, 10**10).state.holdings[0].books == lent.books
+
+
+def test_a_liquidator_finds_no_bonus_where_a_pool_gives_no_incentive() -> None:
+    state = replace(world(VaiDebt(9 * WAD, 0, 0)), cut=WAD // 2)
+    unlisted = replace(state.holdings[0], market=replace(state.holdings[0].market, incentive=0))
+    bare = replace(state, holdings=(unlisted, state.holdings[1]))
+    with pytest.raises(Refused, match="LIQUIDATOR_FINDS_NO_BONUS"):
+        VENUS.liquidate(bare, VENUS.standing(bare), PAIR)
+
+
 def test_reserves_leave_with_an_accrual_as_far_as_there_is_cash() -> None:
     assert swept(Totals(100, 50, 30, 7, WAD)) == Totals(70, 50, 0, 7, WAD)
     assert swept(Totals(20, 50, 30, 7, WAD)) == Totals(0, 50, 10, 7, WAD)

@@ -1,0 +1,253 @@
+"""What newer Venus refuses, how much it takes, and its Liquidator: what our rules say, asked of the real contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from defirisk.fixedpoint import WAD
+from defirisk.model import Limits, Position
+from defirisk.protocols.compound_v2.liquidation import cover, seize_ratio
+from defirisk.protocols.compound_v2.rules import VENUS
+from defirisk.protocols.compound_v2.state import CompoundState
+from defirisk.protocols.interface import Pair, Refused
+from defirisk.risk.replay import replay
+
+from .evm import Contract, Reverted
+from .rpc import RpcError
+from .venus_core import KINDS, POOLS, VenusCore
+from .venus_market import LIQUIDATOR, PROVIDER, VMarket, enter
+from .venus_people import stop_interest, venus_core, with_liquidator
+from .venus_reading import at, index_of, read, shocked
+from .venus_steps import SCENARIOS, asked_of, chain_says, is_vai, most_of, sent
+
+
+@pytest.fixture(scope="module")
+def market() -> Iterator[VenusCore]:
+    with venus_core() as made:
+        yield made
+
+
+@pytest.fixture
+def still(market: VenusCore) -> Iterator[VenusCore]:
+    with market.undone():
+        stop_interest(market)
+        yield market
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+
+def accepted(made: VenusCore, wallet: str, state: CompoundState, pair: Pair, repay: int) -> bool:
+    debt, collateral = state.holdings[pair.debt], index_of(made, state.holdings[pair.collateral or 0])
+    if is_vai(debt):
+        return made.accepts_vai(collateral, wallet, repay)
+    return made.accepts(index_of(made, debt), collateral, wallet, repay)
+
+
+def compared(made: VenusCore, positions: dict[str, Position], prices: Sequence[int]) -> tuple[int, list[str]]:
+    """Every pair of every wallet: what the contracts take and refuse is what we do; how often, and why we refused."""
+    taken, refused = 0, []
+    for wallet, position in positions.items():
+        state = at(made, position, prices)
+        standing = VENUS.standing(state)
+        for pair in [Pair(one.slot, other.slot) for one in standing.collateral for other in standing.debt]:
+            try:
+                VENUS.liquidate(state, standing, pair)
+            except Refused as problem:
+                assert not accepted(made, wallet, state, pair, 1), (wallet, pair, problem)
+                refused.append(str(problem))
+                continue
+            holding = state.holdings[pair.debt]
+            most = most_of(state, holding)
+            covered = cover(state.holdings[pair.collateral or 0].tokens, seize_ratio(state, pair.debt, pair.collateral or 0))
+            assert accepted(made, wallet, state, pair, min(most, covered)), (wallet, pair)
+            if not is_vai(holding) or most <= covered:
+                assert not accepted(made, wallet, state, pair, min(most, covered) + 1), (wallet, pair)
+            taken += 1
+    return taken, refused
+
+
+def under(made: VenusCore, scenario: str) -> tuple[int, list[str]]:
+    prices = shocked(made, SCENARIOS[scenario])
+    positions = read(made)
+    made.set_prices(prices)
+    return compared(made, positions, prices)
+
+
+def test_one_unit_more_is_refused_and_so_is_what_was_not_entered(still: VenusCore) -> None:
+    taken, refused = under(still, "volatile-35")
+    assert taken > 30
+    assert {"INSUFFICIENT_SHORTFALL", "MARKET_NOT_COLLATERAL"} <= set(refused)
+
+
+@pytest.mark.parametrize("whose", ["everyone's", "the wallet's"])
+def test_forced_liquidation_needs_no_shortfall_and_takes_all(still: VenusCore, whose: str) -> None:
+    """Of two markets' debts and of VAI, of which the whole is taken whole."""
+    forced = [one.vtoken.address for one in still.markets[:2]] + [still.controller.address]
+    for market in forced:
+        if whose == "everyone's":
+            still.comptroller.send("_setForcedLiquidation", market, True)
+        else:
+            for wallet in still.wallets[1::2]:
+                still.comptroller.send("_setForcedLiquidationForUser", wallet, market, True)
+    taken, refused = under(still, "today")
+    assert taken > 20 <= refused.count("INSUFFICIENT_SHORTFALL")
+    for wallet, position in read(still).items():
+        state = position.state
+        if VENUS.standing(state).liquidatable:
+            with still.undone():
+                assert sent(still, wallet, state).liquidations
+
+
+PAUSES = {"repay": 3, "seize": 4, "liquidate": 5}
+
+
+@pytest.mark.parametrize("action", [*PAUSES, "protocol"])
+def test_paused_actions(still: VenusCore, action: str) -> None:
+    """Of two markets (VAI's cannot be), or all at once."""
+    paused = [one.vtoken.address for one in still.markets[:2]]
+    if action == "protocol":
+        still.comptroller.send("_setProtocolPaused", True)
+    else:
+        still.comptroller.send("_setActionsPaused", paused, [PAUSES[action]], True)
+    taken, refused = under(still, "volatile-50")
+    assert (taken == 0) == (action == "protocol")
+    assert any("paused" in why for why in refused)
+
+
+# --- what a market still takes ------------------------------------------------------------------------------------
+
+
+SPARE = 12_345
+
+
+def limits_of(made: VenusCore, place: int) -> Limits:
+    """What our rules say that a market still takes, asked of the first wallet of the core pool that is in it."""
+    for position in read(made).values():
+        for limits in position.rules.limits(position.state):
+            if limits.borrow.open and index_of(made, position.state.holdings[limits.slot]) == place:
+                return limits
+    raise AssertionError(place)
+
+
+@pytest.mark.parametrize("place", range(len(KINDS)))
+def test_caps_take_exactly_the_room_that_is_told(still: VenusCore, place: int) -> None:
+    """A total may reach the cap, and a cap of 0 lets nothing in, of debts as of supplies."""
+    one = still.markets[place]
+    enter(still, PROVIDER, still.markets)
+    supply = one.vtoken.call("exchangeRateStored") * one.vtoken.call("totalSupply") // 10**18
+    still.comptroller.send("_setMarketSupplyCaps", [one.vtoken.address], [supply + SPARE])
+    still.comptroller.send("_setMarketBorrowCaps", [one.vtoken.address], [one.vtoken.call("totalBorrows") + SPARE])
+    limits = limits_of(still, place)
+    assert (limits.supply.room, limits.borrow.room) == (SPARE, SPARE)
+    with pytest.raises(Reverted, match="market borrow cap reached"):
+        one.vtoken.send("borrow", SPARE + 1, sender=PROVIDER)
+    one.vtoken.send("borrow", SPARE, sender=PROVIDER)
+    one.token.send("mint", LIQUIDATOR, SPARE + 1)
+    with pytest.raises(Reverted, match="market supply cap reached"):
+        one.vtoken.send("mint", SPARE + 1, sender=LIQUIDATOR)
+    one.vtoken.send("mint", SPARE, sender=LIQUIDATOR)
+    still.comptroller.send("_setMarketSupplyCaps", [one.vtoken.address], [0])
+    still.comptroller.send("_setMarketBorrowCaps", [one.vtoken.address], [0])
+    none = limits_of(still, place)
+    assert (none.supply.room, none.borrow.room) == (0, 0)
+    with pytest.raises(Reverted, match="market supply cap is 0"):
+        one.vtoken.send("mint", 1, sender=LIQUIDATOR)
+    with pytest.raises(Reverted, match="market borrow cap is 0"):
+        one.vtoken.send("borrow", 1, sender=PROVIDER)
+
+
+def refusal(one: VMarket, wallet: str) -> str | None:
+    """Why borrowing nothing is refused; a market that says "math error" may only mean that the wallet is too poor."""
+    try:
+        one.vtoken.send("borrow", 0, sender=wallet)
+    except Reverted as problem:
+        return problem.reason
+    return None
+
+
+def test_a_pool_has_its_own_factors_and_lends_what_it_allows(still: VenusCore) -> None:
+    """What the wallet may borrow against, and what it may borrow at all, asked of the Comptroller one by one."""
+    still.comptroller.send("setIsBorrowAllowed", 0, still.markets[2].vtoken.address, False)
+    asked = {True: 0, False: 0}
+    for wallet, position in read(still).items():
+        pool = still.comptroller.call("userPoolId", wallet)
+        limits = {one.slot: one for one in position.rules.limits(position.state)}
+        for slot, holding in enumerate(position.state.holdings):
+            if is_vai(holding):
+                continue
+            one = still.markets[index_of(still, holding)]
+            factor = still.comptroller.call("getEffectiveLtvFactor", wallet, one.vtoken.address, 0)
+            assert holding.market.collateral_factor == factor
+            allowed = one.kind.symbol in POOLS[pool] if pool else one is not still.markets[2]
+            assert limits[slot].borrow.open == allowed
+            assert (refusal(one, wallet) == "BorrowNotAllowedInPool()") != allowed
+            asked[allowed] += 1
+    assert min(asked.values()) > 20
+
+
+# --- through the Liquidator ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("scenario", "forces_vai"), [("volatile-35", False), ("volatile-90", False), ("volatile-90", True)])
+def test_the_liquidator_keeps_its_part_and_redeems_it(still: VenusCore, scenario: str, forces_vai: bool) -> None:
+    """Every step, and what it refuses: other debts before VAI, and collateral whose pool gives it no incentive."""
+    liquidator = with_liquidator(still, WAD // 2)
+    if forces_vai:
+        liquidator.send("setMinLiquidatableVAI", 100 * WAD)
+        liquidator.send("resumeForceVAILiquidate")
+    prices = shocked(still, {**SCENARIOS[scenario], "DAIV": -25})
+    positions = read(still)
+    still.set_prices(prices)
+    steps, refused = 0, set()
+    for wallet, position in positions.items():
+        state = at(still, position, prices)
+        refused |= refused_by(still, liquidator, wallet, state)
+        with still.undone():
+            for step in replay(VENUS, state).liquidations:
+                taken = step.seized[0]
+                pair = Pair(taken.slot, step.repaid_slot)
+                event = through(still, liquidator, wallet, state, pair)
+                assert event["seizeTokensForLiquidator"] == taken.shares
+                assert event["seizeTokensForTreasury"] == taken.protocol_shares
+                state = VENUS.liquidate(state, VENUS.standing(state), pair).state
+                chain_says(still, wallet, state)
+                steps += 1
+    assert steps > 20
+    assert ("VAIDebtTooHigh" in refused) == forces_vai
+    assert "LIQUIDATOR_FINDS_NO_BONUS" in refused
+
+
+def call_of(wallet: str, state: CompoundState, pair: Pair) -> tuple[str, str, int, str]:
+    owed, taken = state.holdings[pair.debt], state.holdings[pair.collateral or 0]
+    return owed.market.address, wallet, asked_of(state, pair), taken.market.address
+
+
+def goes_through(made: VenusCore, liquidator: Contract, wallet: str, state: CompoundState, pair: Pair) -> bool:
+    data = liquidator.data("liquidateBorrow", *call_of(wallet, state, pair))
+    try:
+        made.evm.rpc("eth_call", {"from": LIQUIDATOR, "to": liquidator.address, "data": data, "gasPrice": "0x0"}, "pending")
+    except RpcError:
+        return False
+    return True
+
+
+def through(made: VenusCore, liquidator: Contract, wallet: str, state: CompoundState, pair: Pair) -> Mapping[str, Any]:
+    """Really send it; the event's arguments."""
+    receipt = liquidator.send("liquidateBorrow", *call_of(wallet, state, pair), sender=LIQUIDATOR)
+    return {event.name: event.args for event in made.evm.events(receipt)}["LiquidateBorrowedTokens"]
+
+
+def refused_by(made: VenusCore, liquidator: Contract, wallet: str, state: CompoundState) -> set[str]:
+    """Why we refuse the pairs of a wallet; the contracts do too."""
+    standing, refused = VENUS.standing(state), set()
+    for pair in [Pair(one.slot, other.slot) for one in standing.collateral for other in standing.debt]:
+        try:
+            VENUS.liquidate(state, standing, pair)
+        except Refused as problem:
+            assert not goes_through(made, liquidator, wallet, state, pair), (wallet, pair)
+            refused.add(str(problem))
+    return refused
