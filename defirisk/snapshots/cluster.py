@@ -51,7 +51,7 @@ def _distributed() -> Any:
 
 def _client(distributed: Any, cluster: Cluster, stack: ExitStack) -> Any:
     if cluster.address is None:
-        made = distributed.LocalCluster(processes=True, threads_per_worker=1, dashboard_address=None)
+        made = distributed.LocalCluster(processes=True, threads_per_worker=1, dashboard_address=":0")
         return stack.enter_context(distributed.Client(stack.enter_context(made)))
     try:
         client = stack.enter_context(distributed.Client(cluster.address, timeout=_PATIENCE))
