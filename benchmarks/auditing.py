@@ -72,7 +72,7 @@ def _audit(folder: Path, recording: Path, given: Path, wallets: int) -> tuple[fl
             process.wait(0.2)
         except subprocess.TimeoutExpired:
             continue
-    out, err = process.stdout.read(), process.stderr.read()  # type: ignore[union-attr]
+    out, err = process.communicate()
     told = json.loads(out) if process.returncode == 0 else {}
     if not told.get("complete") or sum(told["wallets"].values()) != wallets:
         raise RuntimeError(f"the audit ended with {process.returncode}: {err.decode()[-500:]}")
