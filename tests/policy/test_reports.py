@@ -168,6 +168,7 @@ def table_of(made: PolicyResult) -> str:
 
 # --- SARIF ----------------------------------------------------------------------------------------------------------
 
+
 def test_sarif_points_at_the_policys_lines(write: Write, check: Check) -> None:
     path = write(wallet(SAFE, "treasury") + wallet(UNDER, "desk") + RULES_OF_ALL + waiver("desk", "survives"))
     assert check("--report", "sarif=out.sarif").code == 1
