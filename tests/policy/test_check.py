@@ -379,6 +379,17 @@ def test_wrong_usage(write: Write, check: Check, args: tuple[str, ...], said: st
 def test_options_of_a_policy_need_one(check: Check, option: str) -> None:
     ran = check(SAFE, "--fixture", str(DEMO), option, today=None)
     assert (ran.code, "is of a policy, and there is none" in ran.err) == (2, True)
+    assert "hint: write a defirisk.toml with [[wallet]]" in ran.err
+
+
+def test_what_keeps_a_policy_from_being_used_is_said(write: Write, check: Check) -> None:
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n")
+    for args, hint in (
+        ((SAFE,), "beside ADDRESS none is looked for: name it with --policy defirisk.toml"),
+        (("--no-policy",), "leave out --no-policy"),
+    ):
+        ran = check(*args, "--baseline", "b.json", today=None)
+        assert (ran.code, f"hint: {hint}" in ran.err) == (2, True)
 
 
 def test_thresholds_only_where_asked_for(write: Write, check: Check) -> None:
