@@ -30,6 +30,12 @@ from defirisk.cli.options import market_option, source_options, verbose_option
     metavar="FILE",
     help="Record the wallets and markets of this policy file. Default without ADDRESS: the one that `check` finds.",
 )
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("table", "json")),
+    help="With --refresh: how what changed is printed. Default: table.",
+)
 @source_options
 @market_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr; errors are still said.")
@@ -39,6 +45,8 @@ def command(
     output: Path | None,
     refresh: Path | None,
     policy: Path | None,
+    *,
+    format_: str | None,
     quiet: bool,
     **asked: object,
 ) -> int:
@@ -59,7 +67,9 @@ def command(
     if refresh is not None:
         if addresses or policy or asked["markets"]:
             raise click.UsageError("--refresh records the wallets and markets of its recording: name no others.")
-        return refresh_to(refresh, output or refresh, asked, quiet=quiet)
+        return refresh_to(refresh, output or refresh, asked, format_=format_ or "table", quiet=quiet)
+    if format_ is not None:
+        raise click.UsageError("--format is of --refresh: what it changed is what there is to print.")
     if not addresses:
         return record_policy(policy, output, asked, quiet=quiet)
     if policy is not None:
