@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 
 from defirisk.auditing.ask import Ask
 from defirisk.chain.addresses import parse_address
+from defirisk.chain.ens import looks_like_name
 from defirisk.cli.flow import Asked, where_of
 from defirisk.cli.output import check_writable, say
 from defirisk.cli.progress import progress
@@ -45,12 +47,12 @@ def snapshot_to(output: Path, wallets: tuple[str, ...], asked: Asked, *, quiet: 
 
 @contextmanager
 def _listed(wallets: tuple[str, ...]) -> Iterator[str]:
-    """A list: the file that was named, or one made of the addresses."""
+    """A list: the file that was named, or one made of the addresses and names."""
     if len(wallets) == 1 and (wallets[0] == "-" or Path(wallets[0]).exists()):
         yield wallets[0]
         return
-    addresses = [parse_address(text) for text in wallets]
+    addresses = [text if looks_like_name(text) else parse_address(text) for text in wallets]
     with TemporaryDirectory(prefix="defirisk-list-") as folder:
-        path = Path(folder, "wallets.txt")
-        path.write_text("".join(f"{address}\n" for address in addresses), encoding="ascii")
+        path = Path(folder, "wallets.jsonl")
+        path.write_text("".join(f"{json.dumps(text)}\n" for text in addresses), encoding="ascii")
         yield str(path)
