@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from defirisk.api import Scenarios, scenarios_of
 from defirisk.auditing.ask import Ask
-from defirisk.calling import Texts, texts, wait, where
+from defirisk.calling import Texts, blocking, texts, where
 from defirisk.judging import Terms
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from defirisk.sources import Recording
 
 
-def audit(
+async def audit_async(
     wallets: str | Path | Iterable[str],
     output: str | Path | None = None,
     outcomes: str | Path | None = None,
@@ -75,56 +75,6 @@ def audit(
         InputError: what was asked for makes no sense: the list, an option, another run's state.
         ReadError: the chain could not be read at all, or the pinned block is gone.
     """
-    return wait(
-        audit_async(
-            wallets,
-            output,
-            outcomes,
-            rpc=rpc,
-            chain=chain,
-            block=block,
-            fixture=fixture,
-            markets=markets,
-            scenarios=scenarios,
-            liquidator=liquidator,
-            families=families,
-            thresholds=thresholds,
-            strict=strict,
-            top=top,
-            top_output=top_output,
-            resume=resume,
-            engine=engine,
-            chunk=chunk,
-            workers=workers,
-            progress=progress,
-        )
-    )
-
-
-async def audit_async(
-    wallets: str | Path | Iterable[str],
-    output: str | Path | None = None,
-    outcomes: str | Path | None = None,
-    *,
-    rpc: Texts = (),
-    chain: str | None = None,
-    block: int | None = None,
-    fixture: Recording | None = None,
-    markets: Texts = (),
-    scenarios: Scenarios | None = None,
-    liquidator: str = "largest",
-    families: Mapping[str, str] | None = None,
-    thresholds: bool = True,
-    strict: bool = False,
-    top: int = 0,
-    top_output: str | Path | None = None,
-    resume: bool = False,
-    engine: str = "auto",
-    chunk: int = 2000,
-    workers: int = 0,
-    progress: ProgressHook | None = None,
-) -> AuditResult:
-    """As :func:`audit`, to be awaited."""
     from defirisk.auditing.pipeline import run  # noqa: PLC0415 - only to audit
 
     with _listed(wallets) as source:
@@ -143,6 +93,9 @@ async def audit_async(
             workers=workers,
         )
         return await run(ask, progress=progress)
+
+
+audit = blocking(audit_async)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Whatever happens: every wallet is there, and either as a healthy endpoint tells 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from defirisk.chain.client import open_chain
 from defirisk.chain.usage import Usage
 from defirisk.model import AccountReading
 from defirisk.protocols import registry
+from defirisk.protocols.interface import Deployment
 from defirisk.reading import WaveReader
 from tests.onchain.crowd import Crowd, crowd
 from tests.onchain.deploy import MULTICALL3
@@ -73,12 +75,14 @@ def proxies(people: Crowd) -> Iterator[list[FaultyProxy]]:
         yield [stack.enter_context(FaultyProxy(people.url)) for _ in range(2)]
 
 
-def read(people: Crowd, urls: Sequence[str], wallets: int = 1_000, chunk: int = CHUNK, **settings: Any) -> Found:
-    deployment = registry.deployment_at("aave-v3", people.world.entry, 31337)
+def aave(people: Crowd) -> Deployment:
+    return registry.deployment_at("aave-v3", people.world.entry, 31337)
 
+
+def read(people: Crowd, urls: Sequence[str], wallets: int = 1_000, chunk: int = CHUNK, **settings: Any) -> Found:
     async def run() -> Found:
         async with open_chain(urls, **QUICK | settings) as chain:
-            reader, accounts = WaveReader(chain, [deployment]), {}
+            reader, accounts = WaveReader(chain, [aave(people)]), {}
             for start in range(0, wallets, chunk):
                 part = people.wallets[start : min(start + chunk, wallets)]
                 accounts.update({one.address: one for one in (await reader.read(part)).accounts})
@@ -226,13 +230,31 @@ def test_one_of_two_stalls_for_ever_and_the_other_does_its_work(
 def test_one_that_was_left_out_comes_back_after_a_rest(
     people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_REST", 0.1)
-    proxies[1].fault = for_seconds(0.8, Answer(500, b"restarting"), after=3)
-    found = read(people, [proxy.url for proxy in proxies], batch_size=50, chunk=100)
-    assert same(found, healthy)
-    assert found.codes == ["endpoint-failed"], "said once"
-    assert found.usage[1].left_out is None
-    assert proxies[1].posts > 20
+    """One request at a time and no retries: what the sick one is asked, and in which order, is known beforehand.
+
+    It joins (0), works (1, 2), fails (3), is asked to join again and fails again (4), joins (5) and works.
+    """
+    rest, sick = 0.05, proxies[1]
+    monkeypatch.setattr(pool, "_REST", rest)
+    sick.fault = between(3, 4, Answer(500, b"restarting"))
+    parts = [people.wallets[start : start + 100] for start in range(0, 1_000, 100)]
+
+    async def run() -> tuple[list[str], Usage]:
+        """Read, over and over, for as long as it takes the sick one to be back at work."""
+        urls = [proxy.url for proxy in proxies]
+        async with open_chain(urls, **QUICK, batch_size=50, concurrency=1, retries=0) as chain, asyncio.timeout(60):
+            reader = WaveReader(chain, [aave(people)])
+            for part in itertools.cycle(parts):
+                assert (await reader.read(part)).accounts == tuple(healthy[address] for address in part)
+                if sick.posts >= 20:
+                    return [notice.code for notice in chain.warnings], chain.usage[1]
+        raise AssertionError
+
+    codes, usage = asyncio.run(run())
+    assert codes == ["endpoint-failed"], "said once"
+    assert (usage.left_out, usage.posts, usage.retries) == (None, sick.posts, 0)
+    assert sick.times[4] - sick.times[3] >= rest
+    assert sick.times[5] - sick.times[4] >= 2 * rest, "it rests longer each time"
 
 
 # --- side by side ---
@@ -255,12 +277,12 @@ def test_chunks_may_be_read_at_the_same_time(
     people: Crowd, healthy: Accounts, proxies: list[FaultyProxy], concurrency: int
 ) -> None:
     proxies[0].fault = after(6, Drop())
-    urls, here = [proxy.url for proxy in proxies], registry.deployment_at("aave-v3", people.world.entry, 31337)
+    urls = [proxy.url for proxy in proxies]
     parts = [people.wallets[start : start + 100] for start in range(0, 600, 100)]
 
     async def run() -> list[AccountReading]:
         async with open_chain(urls, **QUICK, batch_size=100, concurrency=concurrency) as chain:
-            reader = WaveReader(chain, [here])
+            reader = WaveReader(chain, [aave(people)])
             snapshots = await asyncio.wait_for(asyncio.gather(*(reader.read(part) for part in parts)), 60)
             return [account for one in snapshots for account in one.accounts]
 

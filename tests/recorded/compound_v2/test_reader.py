@@ -591,7 +591,7 @@ def test_a_market_entered_and_left_empty_needs_its_price_too() -> None:
     chain.number("getUnderlyingPrice", ORACLE, MARKETS[index], 0)
     chain.tell("getAccountLiquidity", COMPTROLLER, [WALLETS[wallet]], ["uint256"] * 3, 13, 0, 0)
     found = one(chain, wallet)
-    assert found is None or found.status is PositionStatus.UNPRICED
+    assert found.status is PositionStatus.UNPRICED
 
 
 def test_a_view_that_is_not_ours_is_refused() -> None:
