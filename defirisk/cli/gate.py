@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from defirisk.cli.gate_reports import write_reports
 from defirisk.cli.output import say, say_error
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
+from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.errors import DefiriskError, InputError
 from defirisk.report.sanitize import clean
 from defirisk.sources import Where
@@ -54,7 +54,8 @@ class _Gate:
 
         try:
             with progress(quiet=quiet) as hook:
-                check = asyncio.run(run_policy(self._policy, where_of(self._policy, where), self._gate, hook))
+                work = run_policy(self._policy, where_of(self._policy, where), self._gate, hook)
+                check = STOP.run(work, nothing_kept)
         except DefiriskError as cause:
             self._finish(unread(self._policy, cause, self._gate.terms), None)
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from defirisk.chain.ens import looks_like_name
 from defirisk.cli.flow import Asked, where_of
 from defirisk.cli.output import check_writable, say
 from defirisk.cli.progress import progress
+from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.errors import InputError
 from defirisk.judging import Terms
 from defirisk.report.figures import counted
@@ -34,7 +34,7 @@ def snapshot_to(output: Path, wallets: tuple[str, ...], asked: Asked, *, quiet: 
     check_writable(output)
     with _listed(wallets) as source, progress(quiet=quiet, rate=True) as hook:
         ask = Ask(source=source, where=where_of(asked), terms=Terms(()), strict=asked["strict"], chunk=asked["chunk"])
-        taken = asyncio.run(take(ask, output, progress=hook, say=say))
+        taken = STOP.run(take(ask, output, progress=hook, say=say), nothing_kept)
     for address, market, message in taken.failures[:LISTED]:
         say(f"error: {clean(f'{address} in {market}: {message}')}")
     if len(taken.failures) > LISTED:
