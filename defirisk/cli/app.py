@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Never
+from typing import Any, Final, Never, TypeVar
 
 import click
 
@@ -16,14 +16,15 @@ from defirisk.cli.output import forget_stdout, say, say_error
 from defirisk.cli.stopping import STOP
 from defirisk.errors import DefiriskError
 
+F = TypeVar("F", bound=Callable[..., Any])
 COMMANDS: Final = {
-    "borrowers": "Find the wallets that ever borrowed in a market, from its events.",
-    "audit": "Audit many wallets: two tables and a summary, complete, resumable.",
     "check": "Check wallets: health factor, thresholds, scenarios, who loses what.",
     "demo": "Check the recording that ships with the package: no network, no key.",
-    "markets": "List the known deployments and their rules.",
-    "snapshot": "Write the positions of many wallets to a file, to be replayed anywhere.",
     "record": "Record what `check` reads, for offline replay.",
+    "markets": "List the known deployments and their rules.",
+    "borrowers": "Find the wallets that ever borrowed in a market, from its events.",
+    "audit": "Audit a list of wallets at one block: two tables and a summary.",
+    "snapshot": "Write the positions of many wallets to a file, to be replayed anywhere.",
 }
 USAGE: Final = 2
 INCOMPLETE: Final = 3
@@ -113,29 +114,36 @@ def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> N
         ctx.exit()
 
 
-def set_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    """Remember ``-v``, wherever on the line it stands."""
+def _set_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         ctx.find_root().obj.verbose = True
 
 
+def verbose_option(command: F) -> F:
+    """Tracebacks on request, wherever on the line ``-v`` stands."""
+    return click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_set_verbose,
+        help="Show the traceback of an error.",
+    )(command)
+
+
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
 @click.option(
-    "-v",
-    "--verbose",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=set_verbose,
-    help="Show a traceback where something fails.",
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )
+@verbose_option
 def app() -> None:
     """How close is a wallet to liquidation on Aave or Compound, and who loses what?
 
     \b
     Example, no network and no key needed:
       defirisk demo
+
     \b
     A wallet on Ethereum, over the public endpoints:
       defirisk check 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from defirisk.cli.options import market_option, source_options, verbose_option
+from defirisk.cli.options import market_option, message_options, source_options
+from defirisk.cli.sections import Command, Option
+
+_in_recording = partial(click.option, cls=Option, section="What to record")
 
 
-@click.command()
-@click.argument("addresses", nargs=-1, metavar="ADDRESS...")
-@click.option(
+@click.command(cls=Command)
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@_in_recording(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Where to write the recording; gzipped if the name ends in .gz. With --refresh: the same file.",
 )
-@click.option(
+@_in_recording(
     "--refresh",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Record the wallets and markets of this recording again, and print what changed.",
 )
-@click.option(
+@_in_recording(
     "--policy",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Record the wallets and markets of this policy file. Default without ADDRESS: the one that `check` finds.",
 )
-@source_options
+@source_options()
 @market_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr; errors are still said.")
-@verbose_option
+@message_options
 def command(
     addresses: tuple[str, ...],
     output: Path | None,
