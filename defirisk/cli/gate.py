@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from defirisk.cli.gate_reports import write_reports
 from defirisk.cli.output import say, say_error
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
+from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.errors import DefiriskError, InputError
 from defirisk.report.sanitize import clean
 from defirisk.sources import Where
@@ -55,7 +55,8 @@ class _Gate:
 
         try:
             with progress(quiet=quiet) as hook:
-                check = asyncio.run(run_policy(self._policy, where_of(self._policy, where), self._gate, hook))
+                work = run_policy(self._policy, where_of(self._policy, where), self._gate, hook)
+                check = STOP.run(work, nothing_kept)
         except DefiriskError as cause:
             return self._unread(cause)
         return self._deliver(check, format_, output)

@@ -34,7 +34,7 @@ _in_recording = partial(click.option, cls=Option, section="What to record")
     metavar="FILE",
     help="Record the wallets and markets of this policy file. Default without ADDRESS: the one that `check` finds.",
 )
-@click.option(
+@_in_recording(
     "--format",
     "format_",
     type=click.Choice(("table", "json")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from defirisk.chain.recording import write_fixture
 from defirisk.cli.flow import Asked, where_of
 from defirisk.cli.output import check_writable, print_out, say
 from defirisk.cli.progress import progress
+from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.errors import InputError
 from defirisk.report.figures import counted
 from defirisk.report.sanitize import clean
@@ -57,7 +57,7 @@ def refresh_to(old: Path, output: Path, asked: Asked, *, format_: str, quiet: bo
     with progress(quiet=quiet) as hook:
         if hook:
             hook("recording", 0, 0)
-        found = asyncio.run(refreshed(old, output, where_of(asked), strict=asked["strict"]))
+        found = STOP.run(refreshed(old, output, where_of(asked), strict=asked["strict"]), nothing_kept)
     print_out(dumps(found.to_dict()) if format_ == "json" else found.to_text(piped_width()))
     return 0
 
@@ -67,7 +67,7 @@ def _record(output: Path, addresses: Sequence[str], where: Where, *, strict: boo
     with progress(quiet=quiet) as hook:
         if hook:
             hook("recording", 0, 0)
-        fixture = asyncio.run(record(addresses, where, strict=strict))
+        fixture = STOP.run(record(addresses, where, strict=strict), nothing_kept)
     write_fixture(output, fixture)
     if not quiet:
         wallets, markets = counted(len(fixture.wallets), "wallet"), counted(len(fixture.markets), "market")
