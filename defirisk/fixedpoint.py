@@ -14,7 +14,6 @@ from typing import Final
 BPS: Final = 10**4
 HALF_BPS: Final = BPS // 2
 WAD: Final = 10**18
-HALF_WAD: Final = WAD // 2
 RAY: Final = 10**27
 HALF_RAY: Final = RAY // 2
 UINT256_MAX: Final = 2**256 - 1
@@ -122,11 +121,6 @@ def percent_div_up(value: int, bps: int) -> int:
 def wad_mul_down(a: int, b: int) -> int:
     """a * b / 1e18, down (Compound ``mul_ScalarTruncate``, Comet ``mulFactor``)."""
     return a * b // WAD
-
-
-def wad_mul_half_up(a: int, b: int) -> int:
-    """Aave ``WadRayMath.wadMul``: a * b / 1e18, ties up."""
-    return (a * b + HALF_WAD) // WAD
 
 
 def wad_div_half_up(a: int, b: int) -> int:

@@ -124,18 +124,35 @@ class Standing:
         return bool(self.debt) or any(leg.counts for leg in self.collateral)
 
 
+class Bound(StrEnum):
+    """What closes one side of a market to an owner, or bounds how much it takes."""
+
+    INACTIVE = "inactive"
+    PAUSED = "paused"
+    FROZEN = "frozen"
+    DISABLED = "disabled"
+    SENTINEL = "sentinel"
+    EMODE = "emode"
+    ISOLATION = "isolation"
+    SILOED = "siloed"
+    CAP = "cap"
+    DEBT_CEILING = "debt-ceiling"
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much of an asset a market takes on one side, at the block.
+    """How much of an asset a market takes on one side from an owner, at the block.
 
-    ``open`` is ``False`` where governance has closed that side (paused, frozen, disabled). ``cap`` is the largest total
-    that it takes and ``room`` how much more, both token base units; ``None`` without a cap, and in Aave, whose caps are
-    not read. ``room`` is 0 where closed.
+    ``open`` is ``False`` where that side is closed to the owner (paused, frozen, disabled, not in the eMode). ``cap``
+    is the largest total that it takes, ``None`` without one; ``room`` how much more, ``None`` where nothing bounds it,
+    or where the total was not read; both token base units. ``room`` is 0 where closed. ``bound_by`` is what closes it,
+    or bounds ``room``.
     """
 
     open: bool = True
     cap: int | None = None
     room: int | None = None
+    bound_by: Bound | None = None
 
 
 @dataclass(frozen=True, slots=True)

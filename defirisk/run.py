@@ -215,7 +215,7 @@ def one_chain(where: Where) -> str | None:
     """
     names = where.chain_names()
     if len(names) > 1:
-        raise InputError(f"one chain at a time, not {', '.join(names)}", hint="give one chain")
+        raise InputError(f"one chain at a time, not {', '.join(where.chains)}", hint="give one chain")
     return names[0] if names else None
 
 

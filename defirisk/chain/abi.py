@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from defirisk.chain import words
 from defirisk.chain.addresses import ZERO_ADDRESS, checksum, is_address, keccak, parse_address
-from defirisk.chain.calls import Answer, Block, Call, Returned, Reverted
+from defirisk.chain.calls import Answer, Block, Call, Reverted
 from defirisk.chain.encoding import encoder
 from defirisk.chain.symbols import decode_symbol, revert_reason
 from defirisk.errors import CallReverted, MalformedAnswer
@@ -182,8 +182,3 @@ def _functions(file: Traversable) -> Iterator[Function]:
     for entry in entries["abi"] if isinstance(entries, dict) else entries:
         if entry.get("type", "function") == "function":
             yield Function(contract, entry)
-
-
-def succeeded(answer: Answer) -> bool:
-    """Whether a probe found the function: it returned, and something."""
-    return isinstance(answer, Returned) and bool(answer.data)

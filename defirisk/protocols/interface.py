@@ -269,8 +269,11 @@ class Rules(Protocol[S]):
         """Who bears these losses, by the protocol's own first-loss order."""
         ...
 
-    def limits(self, state: S) -> tuple[Limits, ...]:
-        """What the market still takes of each asset that the owner has there, at the block and whatever the prices."""
+    def limits(self, state: S, listing: Any = None, /) -> tuple[Limits, ...]:
+        """What the market still takes of each asset that the owner has there, at the block and whatever the prices.
+
+        ``listing`` is the position's, for rules whose states do not hold the market's totals.
+        """
         ...
 
 

@@ -47,9 +47,10 @@ def _driver(version: str) -> Json:
 
 def _rule(name: str) -> Json:
     rule = RULES[name]
+    spoken = "".join(part.capitalize() for part in name.split("_"))
     return {
         "id": name,
-        "name": "".join(part.capitalize() for part in name.split("_")),
+        **({} if spoken.lower() == name else {"name": spoken}),  # 3.49.7: none where it would only repeat the id
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.help},
         "help": {"text": rule.help},
