@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from defirisk.auditing.state import folder_beside
 from defirisk.auditing.tables import check_ending
 from defirisk.errors import InputError
 from defirisk.judging import Terms
@@ -72,6 +73,11 @@ class Ask:
     def state_of(self) -> Path | None:
         """The output beside which the state lies; ``None`` for a run that leaves none."""
         return self.output or self.outcomes
+
+    def state_folder(self) -> Path | None:
+        """Where the state lies while it runs; ``None`` for a run that leaves none."""
+        beside = self.state_of()
+        return None if beside is None else folder_beside(beside)
 
     def rejected_file(self) -> Path | None:
         """Where the rejected lines go."""

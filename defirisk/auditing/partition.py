@@ -14,7 +14,7 @@ from defirisk.auditing.adding import add_outcome, add_standing, count, scale_of,
 from defirisk.auditing.columns import OUTCOMES, POSITIONS, schema
 from defirisk.auditing.fast import Block
 from defirisk.auditing.outcomes import Figures, exact_figures
-from defirisk.auditing.rows import Table, failed_row, outcome_row, position_row
+from defirisk.auditing.rows import Table, failed_row, outcome_row, position_row, warning_codes
 from defirisk.auditing.summary import Failed, MarketSums, ScenarioSums, Summary, UnitSums, Worst, add
 from defirisk.model import AccountReading, Failure, Position, Standing
 from defirisk.report.check import differs
@@ -145,10 +145,14 @@ class _Work:
         self.summary.failed.append(Failed(address, failure.market, failure.code, clean(failure.message)))
 
     def _nearest(self, position: Position, standing: Standing) -> Nearest | None:
-        if not self._plan.nearest or standing.liquidatable or not standing.debt:
+        if not self._seeks(standing):
             return None
         axes = [axis for axis in axes_of(position, standing, self._book) if axis.kind == "asset"]
         return nearest_liquidation(position, axes, today=standing)
+
+    def _seeks(self, standing: Standing) -> bool:
+        """Whether the nearest liquidation is looked for: it is wanted, and is not now, and may be."""
+        return self._plan.nearest and not standing.liquidatable and bool(standing.debt)
 
     def _hold(self, held: Held, nearest: Nearest | None, sums: MarketSums) -> None:
         position, standing = held
@@ -156,7 +160,10 @@ class _Work:
         sums.unit = unit_key(position.market.unit)
         count(sums.rules, position.market.rules)
         sums.differing += differs(position)
+        sums.sought += self._seeks(standing)
         sums.unproved += nearest is not None and not nearest.proved
+        for code in warning_codes(position, nearest):
+            count(sums.warnings, code)
         add_standing(sums.book, standing, scale_of(position.market.unit))
 
     def _sum_wallet(self, address: str, statuses: Sequence[str]) -> None:

@@ -72,6 +72,7 @@ async def run(
         begun = begin.take_list(ask, state, progress, say)
         try:
             async with opened(replace(ask.where, block=begun.block_of(ask)), chain_name) as chain:
+                begun = await begin.resolved(begun, ask, state, chain, progress=progress, say=say)
                 deployments = deployments_for(ask.where, chain)
                 begun = begin.pin(ask, state, begun, chain, deployments)
                 reader = WaveReader(chain, deployments)

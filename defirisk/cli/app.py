@@ -7,11 +7,13 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Never, TypeVar
 
 import click
 
 from defirisk.cli.output import forget_stdout, say, say_error
+from defirisk.cli.stopping import STOP
 from defirisk.errors import DefiriskError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,7 +28,6 @@ COMMANDS: Final = {
 }
 USAGE: Final = 2
 INCOMPLETE: Final = 3
-INTERRUPTED: Final = 130
 
 
 @dataclass
@@ -61,16 +62,19 @@ class Root(click.Group):
         """Run, and exit with the code that says what came of it."""
         extra.pop("standalone_mode", None)
         session = Session()
-        sys.exit(_guarded(session, lambda: super(Root, self).main(args, prog_name, standalone_mode=False, obj=session)))
+        run = partial(super().main, args, prog_name, standalone_mode=False, obj=session)
+        with STOP.also_by_term():
+            code = _guarded(session, run)
+        sys.exit(code)
 
 
 def _guarded(session: Session, run: Any) -> int:
     """Run a command; every failure becomes a message on stderr and an exit code."""
     try:
         code = run()
-    except (KeyboardInterrupt, click.Abort):
-        say("interrupted")
-        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as stopped:
+        say(": ".join(("interrupted", *map(str, stopped.args))))
+        return STOP.exit_code
     except click.ClickException as problem:
         problem.show()
         return USAGE
@@ -155,5 +159,5 @@ def app() -> None:
       1    a policy was breached
       2    wrong usage or input
       3    the chain or recording could not be read in full
-      130  interrupted
+      130  interrupted (143: by SIGTERM); the last line says what is kept
     """  # noqa: D301 - click reads the backspace

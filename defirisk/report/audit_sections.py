@@ -110,6 +110,26 @@ def _completeness(result: AuditResult) -> Iterator[Part]:
         told = counted(differing, "position")
         yield Alarm(f"Do not rely on {told}: our figures differ from what the contract itself says.")
     yield from (Alarm(clean(notice.text)) for notice in result.refused[:ROWS])
+    yield from _proofs(result)
+
+
+def _proofs(result: AuditResult) -> Iterator[Part]:
+    """How far the columns of the nearest liquidation can be relied on, and how many positions carry which warning."""
+    markets = result.summary.markets.values()
+    sought, unproved = sum(one.sought for one in markets), sum(one.unproved for one in markets)
+    if unproved:
+        yield (
+            f"Nearest liquidations: {sought - unproved:,} of {counted(sought, 'position')} proved; of {unproved:,} "
+            "something still nearer was not excluded (threshold-unproved)."
+        )
+    elif sought:
+        yield f"Nearest liquidations: proved for {counted(sought, 'position')}, nothing nearer liquidates."
+    codes: dict[str, int] = {}
+    for code, count in ((code, count) for one in markets for code, count in one.warnings.items()):
+        codes[code] = codes.get(code, 0) + count
+    if codes:
+        told = ", ".join(f"{clean(code)} {count:,}" for code, count in sorted(codes.items()))
+        yield f"Warnings, by how many positions carry them (column `warnings`): {told}."
 
 
 def _markets(result: AuditResult) -> Grid:

@@ -118,7 +118,7 @@ def test_an_interrupt_is_130() -> None:
         out, err = process.communicate(timeout=30)
         connection.close()
     assert (process.returncode, out) == (130, "")
-    assert err.strip() == "interrupted"
+    assert err.strip() == "interrupted: nothing was written, nothing is kept"
 
 
 def test_a_file_is_replaced_whole_with_its_mode(tmp_path: Path) -> None:
