@@ -23,6 +23,7 @@ from defirisk.protocols.interface import Scope
 from defirisk.reading import read_snapshot
 from defirisk.report.check import Account, ChainFailure
 from defirisk.result import CheckResult, CheckSetResult
+from defirisk.risk.together import shared_losses
 from defirisk.sources import DEFAULT_CHAIN, Where, deployments_for, markets_on, opened
 
 ProgressHook = Callable[[str, int, int], None]
@@ -166,7 +167,7 @@ async def verified(chain: Chain, budget: int | None = None) -> None:
 
 
 def _result(found: Found, accounts: Iterable[Account], labels: Mapping[str, str]) -> CheckResult:
-    snapshot = found.snapshot
+    snapshot, accounts = found.snapshot, tuple(accounts)
     known = chain_with_id(snapshot.chain_id)
     return CheckResult(
         chain_id=snapshot.chain_id,
@@ -181,6 +182,7 @@ def _result(found: Found, accounts: Iterable[Account], labels: Mapping[str, str]
         chain=known.name if known else None,
         read_at=int(time.time()) if found.live else None,
         markets=found.markets,
+        shared_losses=shared_losses(analysis for account in accounts for analysis in account.positions),
     )
 
 

@@ -23,6 +23,7 @@ from defirisk.judging import Terms, judge
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
 from defirisk.result import CheckResult
+from defirisk.risk.together import shared_losses
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,6 +138,7 @@ def write_top(path: Path, begun: Begun, snapshots: Sequence[Snapshot], ask: Ask)
         chain=known.name if known else None,
         read_at=None,
         markets=names,
+        shared_losses=shared_losses(analysis for account in accounts for analysis in account.positions),
     )
     text = json.dumps(json.check(result)).encode()
     replace_with(path, lambda file: _put(file, text))

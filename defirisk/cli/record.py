@@ -34,6 +34,12 @@ _in_recording = partial(click.option, cls=Option, section="What to record")
     metavar="FILE",
     help="Record the wallets and markets of this policy file. Default without ADDRESS: the one that `check` finds.",
 )
+@_in_recording(
+    "--format",
+    "format_",
+    type=click.Choice(("table", "json")),
+    help="With --refresh: how what changed is printed. Default: table.",
+)
 @source_options()
 @market_option
 @message_options
@@ -42,6 +48,8 @@ def command(
     output: Path | None,
     refresh: Path | None,
     policy: Path | None,
+    *,
+    format_: str | None,
     quiet: bool,
     **asked: object,
 ) -> int:
@@ -62,7 +70,9 @@ def command(
     if refresh is not None:
         if addresses or policy or asked["markets"]:
             raise click.UsageError("--refresh records the wallets and markets of its recording: name no others.")
-        return refresh_to(refresh, output or refresh, asked, quiet=quiet)
+        return refresh_to(refresh, output or refresh, asked, format_=format_ or "table", quiet=quiet)
+    if format_ is not None:
+        raise click.UsageError("--format is of --refresh: what it changed is what there is to print.")
     if not addresses:
         return record_policy(policy, output, asked, quiet=quiet)
     if policy is not None:

@@ -31,9 +31,9 @@ def result() -> defirisk.CheckResult:
 def test_the_public_surface() -> None:
     assert set(dir(defirisk)) == {*defirisk.__all__, "__version__"}
     assert sorted(defirisk.__all__) == [
-        "AuditResult", "CheckResult", "CheckSetResult", "DefiriskError", "InputError", "Move", "ReadError", "Scenario", "WhatIf", "audit", "audit_async", "check",
+        "AuditResult", "CheckResult", "CheckSetResult", "DefiriskError", "InputError", "Move", "ReadError", "RefreshResult", "Scenario", "WhatIf", "audit", "audit_async", "check",
         "check_async", "check_chains", "check_chains_async", "check_policy", "check_policy_async", "demo", "load_fixture", "markets", "record",
-        "record_async",
+        "record_async", "refresh", "refresh_async",
     ]  # fmt: skip
     for name in defirisk.__all__:
         assert getattr(defirisk, name).__doc__, name

@@ -348,6 +348,38 @@ def test_an_output_that_cannot_be_written_leaves_the_reports(write: Write, check
     assert (ran.code, "error[unwritable-output]" in ran.err, Path("a.csv").is_file()) == (2, True, True)
 
 
+def test_nothing_read_and_a_report_unwritten_is_code_2(write: Write, check: Check, tmp_path: Path) -> None:
+    """Wrong input goes before incomplete reading; what could be written is, and both are said."""
+    write(wallet(UNDER, "desk") + RULES_OF_ALL, fixture=tmp_path / "none.json.gz")
+    reports = ("--report", "csv=a.csv", "--report", "json=a.json")
+    assert check(*reports).code == 3
+    ran = check(*reports, "--report", "junit=no/a.xml", "--report", "sarif=a.sarif")
+    assert (ran.code, ran.out) == (2, "")
+    assert "error[unwritable-output]: --report junit: no is not a folder" in ran.err
+    assert ran.err.count("error[bad-fixture]: ") == 1
+    assert "--report json: nothing could be read, so there is no result to write" in ran.err
+    assert Path("a.csv").read_text().count(",nothing could be read: ") == len(RULES) + 1, "two scenarios of one"
+    SARIF.validate(json.loads(Path("a.sarif").read_text()))
+    assert not Path("a.json").exists()
+
+
+def test_an_expired_waiver_is_said_also_where_nothing_can_be_read(write: Write, check: Check, tmp_path: Path) -> None:
+    over = waiver("desk", "survives", expires="2026-11-23")
+    path = write(wallet(UNDER, "desk") + RULES_OF_ALL + over, fixture=tmp_path / "none.json.gz")
+    line = path.read_text().splitlines().index("[[waiver]]") + 1
+    ran = check("--report", "junit=a.xml")
+    assert (ran.code, ran.err.count("error[bad-fixture]"), ran.err.count("error[expired-waiver]")) == (2, 1, 1)
+    assert f"expired-waiver 2 (line {line})" in Path("a.xml").read_text()
+    assert check("--policy", "defirisk.toml", "desk").code == 2
+    assert check("--policy", "defirisk.toml", SAFE).code == 3, "the waiver is of a wallet that is not judged"
+
+
+def test_problems_are_said_where_the_result_cannot_be_written(write: Write, check: Check) -> None:
+    write(wallet(UNDER, "desk") + RULES_OF_ALL + waiver("desk", "survives", expires="2026-11-23"))
+    ran = check("-o", "no/a.txt")
+    assert (ran.code, "error[unwritable-output]" in ran.err, "error[expired-waiver]" in ran.err) == (2, True, True)
+
+
 def test_json_and_csv_of_a_policy(write: Write, check: Check) -> None:
     write(wallet(UNDER, "desk") + RULES_OF_ALL + waiver("desk", "survives"))
     ran = check("--report", "json=a.json", "--report", "csv=a.csv", "--format", "json")
