@@ -19,6 +19,8 @@ BLOCK: Final = Block(23_000_000, NOW, "0x" + "bb" * 32)
 RULES: Final = rules_named("3.6")
 POOL_REVISION: Final = 10
 NOBODY: Final = "0x" + "00" * 20
+WHOLE: Final = 1_000_000
+"""Whole tokens: what may be borrowed of a reserve, half of what may be supplied."""
 
 
 def wallet_of(number: int) -> str:
@@ -87,6 +89,8 @@ def _tell_reserve(told: dict[Call, Answer], site: Site, number: int) -> None:
     )  # fmt: skip
     words = ["uint256", *["uint128"] * 5, "uint40", "uint16", *["address"] * 4, *["uint128"] * 3]
     _say(told, POOL["getReserveData"](site.pool, asset), *zip(words, data, strict=True))
+    for token in (a_token, debt_token):
+        _say(told, POOL["scaledTotalSupply"](token), ("uint256", WHOLE * 10**one.decimals))
     _say(told, POOL["getLiquidationGracePeriod"](site.pool, asset), ("uint40", 0))
     _say(told, POOL["getReserveDeficit"](site.pool, asset), ("uint256", 0))
     _say(told, POOL["getAssetPrice"](site.oracle, asset), ("uint256", one.price))
@@ -98,10 +102,11 @@ def _tell_reserve(told: dict[Call, Answer], site: Site, number: int) -> None:
 
 
 def _configuration(number: int) -> int:
-    """``ReserveConfigurationMap``: active, open to borrowers."""
+    """``ReserveConfigurationMap``: active, open to borrowers, with caps."""
     one = LISTINGS[number]
     parts = ((one.ltv, 0), (one.threshold, 16), (one.bonus, 32), (one.decimals, 48), (0b101, 56), (one.fee, 152))
-    return sum(value << place for value, place in parts)
+    caps = ((WHOLE, 80), (2 * WHOLE, 116))
+    return sum(value << place for value, place in (*parts, *caps))
 
 
 def _tell_owner(told: dict[Call, Answer], site: Site, wallet: str, held: AaveState) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from defirisk.errors import DefiriskError, InputError, ReadError
     from defirisk.model import Move, Scenario
     from defirisk.policy.api import check_policy, check_policy_async
+    from defirisk.refreshing import RefreshResult, refresh, refresh_async
     from defirisk.result import CheckResult, CheckSetResult
     from defirisk.whatif.asking import WhatIf
 
@@ -51,6 +52,7 @@ _HOMES: Final = {
     "defirisk.errors": ("DefiriskError", "InputError", "ReadError"),
     "defirisk.model": ("Move", "Scenario"),
     "defirisk.policy.api": ("check_policy", "check_policy_async"),
+    "defirisk.refreshing": ("RefreshResult", "refresh", "refresh_async"),
     "defirisk.result": ("CheckResult", "CheckSetResult"),
     "defirisk.whatif.asking": ("WhatIf",),
 }
@@ -64,6 +66,7 @@ __all__ = [
     "InputError",
     "Move",
     "ReadError",
+    "RefreshResult",
     "Scenario",
     "WhatIf",
     "audit",
@@ -79,6 +82,8 @@ __all__ = [
     "markets",
     "record",
     "record_async",
+    "refresh",
+    "refresh_async",
 ]
 
 

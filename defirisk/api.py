@@ -1,4 +1,7 @@
-"""The public API: ``import defirisk`` offers what this file defines. Every call also exists as ``..._async``.
+"""The public API: ``import defirisk`` offers what this file defines.
+
+What reads a chain is written once, to be awaited (``check_async``). Its twin without ``_async`` waits for it; beside a
+running event loop (a notebook) it does so in a thread of its own.
 
 Amounts are integers in token base units, prices in the unit of the protocol's oracle, values in base units of the
 market's unit, ratios wad (1e18); results convert themselves to JSON and to pandas frames.
@@ -10,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from defirisk.calling import Texts
+from defirisk.calling import Texts, blocking
 from defirisk.calling import texts as _texts
 from defirisk.calling import wait as _wait
 from defirisk.calling import where as _where
@@ -32,7 +35,7 @@ DEFAULT_DROPS: Final = "10,20,30,40,50"
 """The falls, in percent, that are looked at where no scenario is asked for."""
 
 
-def check(
+async def check_async(
     addresses: Texts = (),
     *,
     rpc: Texts = (),
@@ -49,8 +52,6 @@ def check(
     progress: ProgressHook | None = None,
 ) -> CheckResult:
     """Check wallets on one chain: health, thresholds, scenarios, who loses what.
-
-    Works in a running event loop too (a notebook), in a thread of its own.
 
     Args:
         addresses: 0x addresses or ENS names; none: those of the recording.
@@ -77,40 +78,14 @@ def check(
         ReadError: the chain or the recording could not be read at all.
     """
     where = _where(rpc, chain, block, fixture, markets)
-    return _wait(
-        check_one(
-            _texts(addresses),
-            where,
-            _terms(scenarios, families, liquidator, thresholds, what_if),
-            strict=strict,
-            progress=progress,
-        )
-    )
-
-
-async def check_async(
-    addresses: Texts = (),
-    *,
-    rpc: Texts = (),
-    chain: str | None = None,
-    block: int | None = None,
-    fixture: Recording | None = None,
-    markets: Texts = (),
-    scenarios: Scenarios | None = None,
-    liquidator: str = "largest",
-    families: Mapping[str, str] | None = None,
-    thresholds: bool = True,
-    what_if: WhatIf | None = None,
-    strict: bool = False,
-    progress: ProgressHook | None = None,
-) -> CheckResult:
-    """As :func:`check`, to be awaited."""
-    where = _where(rpc, chain, block, fixture, markets)
     terms = _terms(scenarios, families, liquidator, thresholds, what_if)
     return await check_one(_texts(addresses), where, terms, strict=strict, progress=progress)
 
 
-def check_chains(
+check = blocking(check_async)
+
+
+async def check_chains_async(
     addresses: Texts,
     chains: Texts = ALL,
     *,
@@ -146,35 +121,11 @@ def check_chains(
         InputError: what was asked for makes no sense.
     """
     where = Where(chains=_texts(chains), block=block, markets=_texts(markets))
-    return _wait(
-        check_many(
-            _texts(addresses),
-            where,
-            _terms(scenarios, families, liquidator, thresholds, what_if),
-            strict=strict,
-            progress=progress,
-        )
-    )
-
-
-async def check_chains_async(
-    addresses: Texts,
-    chains: Texts = ALL,
-    *,
-    block: int | None = None,
-    markets: Texts = (),
-    scenarios: Scenarios | None = None,
-    liquidator: str = "largest",
-    families: Mapping[str, str] | None = None,
-    thresholds: bool = True,
-    what_if: WhatIf | None = None,
-    strict: bool = False,
-    progress: ProgressHook | None = None,
-) -> CheckSetResult:
-    """As :func:`check_chains`, to be awaited."""
-    where = Where(chains=_texts(chains), block=block, markets=_texts(markets))
     terms = _terms(scenarios, families, liquidator, thresholds, what_if)
     return await check_many(_texts(addresses), where, terms, strict=strict, progress=progress)
+
+
+check_chains = blocking(check_chains_async)
 
 
 def demo(
@@ -196,7 +147,7 @@ def demo(
     return _wait(check_one((), where, _terms(scenarios, families, liquidator, thresholds, what_if), labels=labels()))
 
 
-def record(
+async def record_async(
     addresses: Texts,
     output: str | Path,
     *,
@@ -226,31 +177,15 @@ def record(
         InputError: what was asked for makes no sense, or the file cannot be written.
         ReadError: the chain could not be read in full; nothing is written then.
     """
-    return _wait(
-        record_async(
-            addresses, output, rpc=rpc, chain=chain, block=block, fixture=fixture, markets=markets, strict=strict
-        )
-    )
-
-
-async def record_async(
-    addresses: Texts,
-    output: str | Path,
-    *,
-    rpc: Texts = (),
-    chain: str | None = None,
-    block: int | None = None,
-    fixture: Recording | None = None,
-    markets: Texts = (),
-    strict: bool = False,
-) -> Path:
-    """As :func:`record`, to be awaited."""
     from defirisk.chain.recording import write_fixture  # noqa: PLC0415 - only to record
 
     where = _where(rpc, chain, block, fixture, markets)
     path = Path(output)
     write_fixture(path, await record_run(_texts(addresses), where, strict=strict))
     return path
+
+
+record = blocking(record_async)
 
 
 def markets(chains: Texts = ()) -> tuple[Deployment, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from defirisk.errors import InvalidAddress
 from defirisk.sources import Recording, Where
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Texts = str | Iterable[str]
 
@@ -40,3 +42,15 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, work).result()
+
+
+def blocking(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """The twin, without ``_async`` in its name, of a call that is awaited: same arguments, documentation and errors."""
+
+    @wraps(call)
+    def waited(*args: P.args, **kwargs: P.kwargs) -> T:
+        return wait(call(*args, **kwargs))
+
+    waited.__name__ = call.__name__.removesuffix("_async")
+    waited.__qualname__ = call.__qualname__.removesuffix("_async")
+    return waited

@@ -25,6 +25,7 @@
        |- EndpointUnreachable, StateUnavailable
        |- EndpointRefused
        |  `- CallRefused                   single calls that no endpoint answers, while it answers others
+       |- StaleBlock                       an endpoint's block further from the clock than a policy's max_block_age
        |- BlockUnavailable                 the endpoint has no such block
        |  `- BlockReorganised              it had, and has another one in its place now
        |- MalformedAnswer                  an answer that is not what the function returns
@@ -269,6 +270,12 @@ class BlockUnavailable(ReadError):
     """The endpoint does not have the block, or answered with another one."""
 
     code = "block-unavailable"
+
+
+class StaleBlock(ReadError):
+    """An endpoint that lags, or an old fork: its block is further from the clock than a policy's ``max_block_age``."""
+
+    code = "stale-block"
 
 
 class BlockReorganised(BlockUnavailable):

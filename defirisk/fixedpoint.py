@@ -4,7 +4,8 @@ Bare ``//`` on money stands nowhere else. ``down`` is towards zero, ``up`` away 
 nearest with ties up; all operands are non-negative unless said. Scales: ``wad`` 1e18, ``ray`` 1e27, ``bps`` 1e4.
 
 Every function is plain arithmetic on its arguments, so it works on :class:`defirisk.risk.interval.Interval`
-as well as on ``int``: that is how thresholds are proved. Keep it so (no ``math`` functions, no ``divmod``).
+as well as on ``int``: that is how thresholds are proved. Keep it so (no ``math`` functions, no ``divmod``). The
+annotations say ``int``, which is all that the rules need to know; what is ignored below are the interval's own methods.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import Final
 BPS: Final = 10**4
 HALF_BPS: Final = BPS // 2
 WAD: Final = 10**18
-HALF_WAD: Final = WAD // 2
 RAY: Final = 10**27
 HALF_RAY: Final = RAY // 2
 UINT256_MAX: Final = 2**256 - 1
@@ -122,11 +122,6 @@ def percent_div_up(value: int, bps: int) -> int:
 def wad_mul_down(a: int, b: int) -> int:
     """a * b / 1e18, down (Compound ``mul_ScalarTruncate``, Comet ``mulFactor``)."""
     return a * b // WAD
-
-
-def wad_mul_half_up(a: int, b: int) -> int:
-    """Aave ``WadRayMath.wadMul``: a * b / 1e18, ties up."""
-    return (a * b + HALF_WAD) // WAD
 
 
 def wad_div_half_up(a: int, b: int) -> int:

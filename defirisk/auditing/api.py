@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from defirisk.api import Scenarios, scenarios_of
 from defirisk.auditing.ask import Ask
-from defirisk.calling import Texts, texts, wait, where
+from defirisk.calling import Texts, blocking, texts, where
 from defirisk.judging import Terms
+from defirisk.whatif.asking import NOTHING, WhatIf
 
 if TYPE_CHECKING:
     from defirisk.auditing.result import AuditResult
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from defirisk.sources import Recording
 
 
-def audit(
+async def audit_async(
     wallets: str | Path | Iterable[str],
     output: str | Path | None = None,
     outcomes: str | Path | None = None,
@@ -34,6 +35,7 @@ def audit(
     liquidator: str = "largest",
     families: Mapping[str, str] | None = None,
     thresholds: bool = True,
+    what_if: WhatIf | None = None,
     strict: bool = False,
     top: int = 0,
     top_output: str | Path | None = None,
@@ -58,6 +60,7 @@ def audit(
         liquidator: the order of liquidations.
         families: asset to family.
         thresholds: whether to look for the nearest liquidation.
+        what_if: parameters that are set first; acts and aims are of one owner, and refused.
         strict: take a malformed or doubled wallet, and any fallback while reading, for an error.
         top: how many of the worst positions (of each unit of account) are replayed in full.
         top_output: where to; default: ``output`` with ``.top.json`` behind it.
@@ -75,63 +78,13 @@ def audit(
         InputError: what was asked for makes no sense: the list, an option, another run's state.
         ReadError: the chain could not be read at all, or the pinned block is gone.
     """
-    return wait(
-        audit_async(
-            wallets,
-            output,
-            outcomes,
-            rpc=rpc,
-            chain=chain,
-            block=block,
-            fixture=fixture,
-            markets=markets,
-            scenarios=scenarios,
-            liquidator=liquidator,
-            families=families,
-            thresholds=thresholds,
-            strict=strict,
-            top=top,
-            top_output=top_output,
-            resume=resume,
-            engine=engine,
-            chunk=chunk,
-            workers=workers,
-            progress=progress,
-        )
-    )
-
-
-async def audit_async(
-    wallets: str | Path | Iterable[str],
-    output: str | Path | None = None,
-    outcomes: str | Path | None = None,
-    *,
-    rpc: Texts = (),
-    chain: str | None = None,
-    block: int | None = None,
-    fixture: Recording | None = None,
-    markets: Texts = (),
-    scenarios: Scenarios | None = None,
-    liquidator: str = "largest",
-    families: Mapping[str, str] | None = None,
-    thresholds: bool = True,
-    strict: bool = False,
-    top: int = 0,
-    top_output: str | Path | None = None,
-    resume: bool = False,
-    engine: str = "auto",
-    chunk: int = 2000,
-    workers: int = 0,
-    progress: ProgressHook | None = None,
-) -> AuditResult:
-    """As :func:`audit`, to be awaited."""
     from defirisk.auditing.pipeline import run  # noqa: PLC0415 - only to audit
 
     with _listed(wallets) as source:
         ask = Ask(
             source=source,
             where=where(rpc, chain, block, fixture, markets),
-            terms=Terms(scenarios_of(scenarios), dict(families or {}), liquidator, thresholds),
+            terms=Terms(scenarios_of(scenarios), dict(families or {}), liquidator, thresholds, what_if or NOTHING),
             output=_path(output),
             outcomes=_path(outcomes),
             top=top,
@@ -143,6 +96,9 @@ async def audit_async(
             workers=workers,
         )
         return await run(ask, progress=progress)
+
+
+audit = blocking(audit_async)
 
 
 @contextmanager

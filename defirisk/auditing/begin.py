@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 from defirisk.auditing.ask import Ask
-from defirisk.auditing.listing import Listing, digest_of, listing_of, name_of, said, take_in
+from defirisk.auditing.formats import NO_KEY, NOT_JSON
+from defirisk.auditing.listing import SAID, Listing, described, digest_of, listing_of, name_of, take_in
 from defirisk.auditing.partition import AskedMarket
 from defirisk.auditing.state import State, put_beside
 from defirisk.chain.calls import Block, Chain
+from defirisk.chain.ens import Resolved, resolve_each
 from defirisk.errors import BadList, BlockReorganised, StateUnusable
 from defirisk.model import Warning as Notice
 from defirisk.protocols.interface import Deployment
 from defirisk.run import ProgressHook
 
 _NO_BLOCK: Final = Block(0, 0, None)
+_JSON_REASONS: Final = frozenset({NOT_JSON, NO_KEY})
 _ANEW: Final = "run it as it was begun, or remove the folder to begin anew"
 
 
@@ -31,6 +35,8 @@ class Begun:
     block: Block = _NO_BLOCK
     markets: tuple[AskedMarket, ...] = ()
     warnings: tuple[Notice, ...] = ()
+    path: Path | None = None
+    """The list as a file, while it holds names that no chain has been asked for."""
 
     @property
     def resumed(self) -> bool:
@@ -64,8 +70,9 @@ def take_list(ask: Ask, state: State, progress: ProgressHook | None, say: Any) -
         if stored is not None:
             _same(stored, ask, digest)
             return Begun(listing_of(stored["list"]), stored)
-        tell = (lambda count: progress("reading the list", count, 0)) if progress else None
-        listing = take_in(path, ask.source, digest, state, ask.chunk, tell=tell)
+        listing = take_in(path, ask.source, digest, state, ask.chunk, tell=_teller(progress))
+        if listing.names:
+            return Begun(listing, None, path=path)
         _tell_rejected(ask, state, listing, say)
         _refuse(ask, listing)
     except BaseException:
@@ -75,17 +82,65 @@ def take_list(ask: Ask, state: State, progress: ProgressHook | None, say: Any) -
     return Begun(listing, None)
 
 
+def _teller(progress: ProgressHook | None) -> Callable[[int], None] | None:
+    return None if progress is None else lambda count: progress("reading the list", count, 0)
+
+
+async def resolved(
+    begun: Begun, ask: Ask, state: State, chain: Chain, *, progress: ProgressHook | None, say: Any
+) -> Begun:
+    """The list once more where it holds names of ENS, now that a chain can be asked for them, at the pinned block.
+
+    Raises:
+        BadList: nothing in it is a wallet, or it is not clean under ``--strict``.
+        ReadError: the chain could not be asked.
+    """
+    if begun.path is None:
+        return begun
+    asked, names = list(begun.listing.names), dict[str, Resolved]()
+    for start in range(0, len(asked), ask.chunk):
+        if progress:
+            progress("resolving names", start, len(asked))
+        some = asked[start : start + ask.chunk]
+        names |= zip(some, await resolve_each(chain, some), strict=True)
+    digest, tell = begun.listing.digest, _teller(progress)
+    listing = take_in(begun.path, ask.source, digest, state, ask.chunk, names=names, tell=tell)
+    _tell_rejected(ask, state, listing, say)
+    _refuse(ask, listing)
+    return replace(begun, listing=listing, path=None)
+
+
 def _tell_rejected(ask: Ask, state: State, listing: Listing, say: Any) -> None:
     beside = ask.rejected_file()
     if beside is not None:
         put_beside(beside, state.folder / "rejected.csv", wanted=listing.rejected > 0)
-    if say and listing.rejected:
+    if say and listing.rejected and listing.distinct:
+        where = f"; all are in {beside.name}" if beside else ""
         say(f"left out, for not being a wallet: {listing.rejected:,} of {listing.given:,} entries:")
-        for one in listing.sample:
-            say(f"  {said(one)}")
-        more = listing.rejected - len(listing.sample)
+        for line in _complaints(listing):
+            say(f"  {line}")
+        more = listing.rejected - (listing.leading if listing.leading >= SAID else len(listing.sample))
         if more:
-            say(f"  ... and {more:,} more" + (f"; all are in {beside.name}" if beside else ""))
+            say(f"  ... and {more:,} more{where}")
+
+
+def _complaints(listing: Listing) -> Iterator[str]:
+    """The first rejected lines; where nothing before them is a wallet, one speaks for all."""
+    if listing.leading < SAID:
+        yield from map(described, listing.sample)
+        return
+    yield f"the first {listing.leading:,} are all malformed, beginning with {described(listing.sample[0])}"
+    yield f"is {_cause(listing)}?"
+
+
+def _cause(listing: Listing) -> str:
+    """What is likely wrong with a list that begins with nothing but malformed entries."""
+    reasons = {one.reason for one in listing.sample}
+    if reasons <= _JSON_REASONS:
+        return "it a JSON document over several lines? JSON lines are one object a line, with a key `address`"
+    if len(reasons) == 1 and reasons.pop().startswith("wrong checksum"):
+        return "the case of the hex digits lost? all lower case carries no checksum"
+    return "another column, or another file, the one of the wallets? one address a line, or CSV with a column `address`"
 
 
 def _refuse(ask: Ask, listing: Listing) -> None:
@@ -96,7 +151,10 @@ def _refuse(ask: Ask, listing: Listing) -> None:
             hint="correct the list, or leave out --strict to go on with the others",
         )
     if not listing.distinct:
-        raise BadList(f"{name} holds no wallet", hint="one address a line, or CSV with a column `address`")
+        raise BadList(
+            f"{name} holds no wallet: {listing.rejected:,} malformed, beginning with {described(listing.sample[0])}",
+            hint=f"is {_cause(listing)}?",
+        )
 
 
 def _same(stored: Mapping[str, Any], ask: Ask, digest: str) -> None:

@@ -20,6 +20,8 @@ from defirisk.errors import BadList
 
 ADDRESS: Final = "address"
 MOST_LABELS: Final = 200
+NOT_JSON: Final = "not JSON"
+NO_KEY: Final = "no text under a key `address`"
 _SAMPLE: Final = 64 << 10
 _LONGEST_LINE: Final = 1 << 20
 _LONGEST_NAME: Final = 200
@@ -32,6 +34,14 @@ _BOMS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _LOOKS_LIKE_ONE: Final = re.compile(r"0[xX][0-9a-fA-F]{40}(?![0-9a-fA-F])")
 _ROWS_AT_ONCE: Final = 8192
+_OURS: Final = re.compile(r'"(?:format|schema)"\s*:\s*"(defirisk[-/][a-z-]+)/')
+_OUR_DOCUMENTS: Final = {
+    "defirisk-fixture": ("a recording", "defirisk audit WALLETS --fixture RECORDING; `check` and `record` take it too"),
+    "defirisk/check": ("a result of `defirisk check`", "give the list that it was made of"),
+    "defirisk/check-set": ("a result of `defirisk check`", "give the list that it was made of"),
+    "defirisk/audit": ("the summary of an audit", "give the list that it was made of, or its table of positions"),
+}
+"""What is no list, however its lines read, by what it says of itself; and what was meant instead."""
 
 
 class Entry(NamedTuple):
@@ -83,12 +93,20 @@ def _text_entries(file: BinaryIO, name: str) -> Iterator[Entry]:
 
 def _by_shape(lines: _Lines, sample: str, name: str) -> Iterator[Entry]:
     first = sample.lstrip("\ufeff \t\r\n")
+    _refuse_our_own(sample if first.startswith("{") else "", name)
     if first.startswith("["):
         raise BadList(f"{name} is a JSON array", hint="write one object a line (JSON lines)")
     if first.startswith("{") or (first.startswith('"') and name.lower().endswith((".jsonl", ".ndjson", ".json"))):
         return _json_lines(lines)
     dialect = _dialect_of(sample, name)
     return _csv(lines, dialect, name) if dialect else _plain(lines)
+
+
+def _refuse_our_own(sample: str, name: str) -> None:
+    own = _OURS.search(sample)
+    known = _OUR_DOCUMENTS.get(own[1]) if own else None
+    if known:
+        raise BadList(f"{name} is {known[0]}, not a list of wallets", hint=known[1])
 
 
 class _Lines:
@@ -235,12 +253,12 @@ def _json_entry(line: str, number: int, seen: set[str]) -> Entry:
     except _TwiceError:
         return Entry(number, line.strip(), {}, "one key twice")
     except (ValueError, RecursionError):
-        return Entry(number, line.strip(), {}, "not JSON")
+        return Entry(number, line.strip(), {}, NOT_JSON)
     if isinstance(found, str):
         return Entry(number, found, {})
     keys = [key for key in found if _folded(key) == ADDRESS] if isinstance(found, dict) else []
     if len(keys) != 1 or not isinstance(found[keys[0]], str):
-        return Entry(number, line.strip(), {}, "no text under a key `address`")
+        return Entry(number, line.strip(), {}, NO_KEY)
     labels = {key[:_LONGEST_NAME]: _as_text(value) for key, value in found.items() if key != keys[0]}
     seen.update(labels)
     if len(seen) > MOST_LABELS:

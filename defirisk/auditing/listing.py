@@ -16,12 +16,16 @@ from defirisk.auditing.columns import REJECTED
 from defirisk.auditing.formats import ADDRESS, MOST_LABELS, Entry, entries
 from defirisk.auditing.state import State
 from defirisk.chain.addresses import is_address, parse_address
+from defirisk.chain.ens import Resolved, looks_like_name
 from defirisk.errors import BadList, InvalidAddress, UnwritableOutput
 from defirisk.report.sanitize import clean, csv_cell
 
 STDIN: Final = "-"
 SAID: Final = 20
 """How many rejected lines are listed on stderr; all of them stand in the file."""
+ENS_LABEL: Final = "ens_name"
+"""The label of a wallet that the list gives by its name."""
+UNRESOLVED: Final = "a name, not an address: no chain was asked what it stands for"
 _SHOWN: Final = 100
 _TELL_EVERY: Final = 20_000
 
@@ -46,7 +50,8 @@ class Listing:
     """What a list held: ``given`` entries, of them ``distinct`` wallets, ``duplicates`` and ``rejected`` ones.
 
     ``labels`` are the names of the further columns, in the order in which they first appeared; ``sample`` the first
-    rejected lines; ``digest`` is of the list's bytes.
+    rejected lines; ``digest`` is of the list's bytes. ``leading`` is how many entries were rejected before the first
+    wallet; ``names`` are those of ENS that nobody has resolved yet.
     """
 
     digest: str
@@ -57,6 +62,8 @@ class Listing:
     chunks: int = 0
     labels: tuple[str, ...] = ()
     sample: list[Rejected] = field(default_factory=list)
+    leading: int = 0
+    names: dict[str, None] = field(default_factory=dict)
 
 
 def digest_of(source: str, state: State) -> tuple[Path, str]:
@@ -97,7 +104,16 @@ def _kept(state: State) -> Path:
     return path
 
 
-def take_in(path: Path, source: str, digest: str, state: State, chunk: int, *, tell: Any = None) -> Listing:
+def take_in(
+    path: Path,
+    source: str,
+    digest: str,
+    state: State,
+    chunk: int,
+    *,
+    names: Mapping[str, Resolved] | None = None,
+    tell: Any = None,
+) -> Listing:
     """Go through a list once: wallets to chunks of the state, rejected lines to its ``rejected.csv``.
 
     Args:
@@ -106,6 +122,7 @@ def take_in(path: Path, source: str, digest: str, state: State, chunk: int, *, t
         digest: of its bytes.
         state: where chunks go.
         chunk: wallets a chunk.
+        names: what ENS says of the names in it; a name that is not among them is rejected, and noted.
         tell: told how many entries have been looked at, now and then.
 
     Raises:
@@ -120,7 +137,8 @@ def take_in(path: Path, source: str, digest: str, state: State, chunk: int, *, t
                 listing,
                 _Chunks(state, chunk),
                 csv.writer(rejected, lineterminator="\n"),
-                tell,
+                names or {},
+                tell=tell,
             )
     except OSError as problem:
         raise UnwritableOutput(f"{state.folder} cannot be written: {problem.strerror}") from problem
@@ -148,7 +166,15 @@ class _Chunks:
             self._held = []
 
 
-def _sort_out(found: Iterator[Entry], listing: Listing, chunks: _Chunks, rejected: Any, tell: Any) -> None:
+def _sort_out(
+    found: Iterator[Entry],
+    listing: Listing,
+    chunks: _Chunks,
+    rejected: Any,
+    names: Mapping[str, Resolved],
+    *,
+    tell: Any,
+) -> None:
     seen: set[bytes] = set()
     labels: dict[str, None] = {}
     rejected.writerow(column.name for column in REJECTED)
@@ -156,16 +182,16 @@ def _sort_out(found: Iterator[Entry], listing: Listing, chunks: _Chunks, rejecte
         listing.given += 1
         if tell and listing.given % _TELL_EVERY == 0:
             tell(listing.given)
-        checked = _checked(entry)
+        checked = _checked(entry, names)
         if isinstance(checked, Rejected):
-            _reject(checked, listing, rejected)
+            _reject(checked, listing, rejected, first=not seen)
             continue
         key = bytes.fromhex(checked[2:])
         if key in seen:
             listing.duplicates += 1
             continue
         seen.add(key)
-        wallet = Wallet(checked, {_sound(name): _sound(value) for name, value in entry.labels.items()})
+        wallet = Wallet(checked, {_sound(name): _sound(value) for name, value in _labels(entry).items()})
         labels.update(dict.fromkeys(wallet.labels))
         chunks.add(wallet)
     chunks.flush()
@@ -179,17 +205,35 @@ def _sound(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def _reject(one: Rejected, listing: Listing, rejected: Any) -> None:
+def _labels(entry: Entry) -> Mapping[str, str]:
+    """Its own, and the name by which it was given."""
+    name = _name_in(entry)
+    return entry.labels if name is None else {ENS_LABEL: name, **entry.labels}
+
+
+def _name_in(entry: Entry) -> str | None:
+    text = entry.text.strip()
+    return text if entry.problem is None and looks_like_name(text) else None
+
+
+def _reject(one: Rejected, listing: Listing, rejected: Any, *, first: bool) -> None:
     listing.rejected += 1
+    listing.leading += first
+    if one.reason == UNRESOLVED:
+        listing.names[one.text.strip()] = None
     if len(listing.sample) < SAID:
         listing.sample.append(one)
     rejected.writerow([one.line, csv_cell(one.text), one.reason])
 
 
-def _checked(entry: Entry) -> str | Rejected:
+def _checked(entry: Entry, names: Mapping[str, Resolved]) -> str | Rejected:
     """The address, EIP-55, or why it is none."""
     if entry.problem is not None:
         return Rejected(entry.line, entry.text, entry.problem)
+    name = _name_in(entry)
+    if name is not None:
+        found = str(names.get(name, UNRESOLVED))
+        return found if is_address(found) else Rejected(entry.line, entry.text, found)
     text = entry.text.strip()
     try:
         return parse_address(text)
@@ -202,12 +246,10 @@ def _reason(text: str) -> str:
         return f"no {ADDRESS}"
     if is_address(text):
         return "wrong checksum: a digit may be mistyped (all lower case carries no checksum)"
-    if "." in text.strip(".") and not text.lower().startswith("0x"):
-        return "a name, not an address: what it resolves to may change, so give the address itself"
     return "not an address: that is 0x and 40 hex digits"
 
 
-def said(one: Rejected) -> str:
+def described(one: Rejected) -> str:
     """A rejected line in one line."""
     return f"line {one.line}: {clean(one.text, _SHOWN) or '(nothing)'}: {one.reason}"
 

@@ -14,7 +14,8 @@ from defirisk.auditing.adding import add_outcome, add_standing, count, scale_of,
 from defirisk.auditing.columns import OUTCOMES, POSITIONS, schema
 from defirisk.auditing.fast import Block
 from defirisk.auditing.outcomes import Figures, exact_figures
-from defirisk.auditing.rows import Table, failed_row, outcome_row, position_row
+from defirisk.auditing.rows import Table, failed_row, outcome_row, position_row, warning_codes
+from defirisk.auditing.settings import UNCHANGED
 from defirisk.auditing.summary import Failed, MarketSums, ScenarioSums, Summary, UnitSums, Worst, add
 from defirisk.model import AccountReading, Failure, Position, Standing
 from defirisk.report.check import differs
@@ -23,6 +24,8 @@ from defirisk.risk.axes import axes_of
 from defirisk.risk.binding import BoundScenario
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.thresholds import Nearest, nearest_liquidation
+from defirisk.whatif.applying import apply
+from defirisk.whatif.binding import Bound
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +48,8 @@ class Plan:
     """How every partition of a run is judged.
 
     ``scenarios`` are bound; ``families`` overrides; ``nearest`` whether the nearest liquidation is looked for;
-    ``rows`` whether outcomes are wanted as rows too; ``keep`` how many of the worst positions are kept a unit.
+    ``rows`` whether outcomes are wanted as rows too; ``keep`` how many of the worst positions are kept a unit;
+    ``changes`` what every position is given first.
     """
 
     chain_id: int
@@ -58,6 +62,7 @@ class Plan:
     rows: bool = True
     engine: str = "auto"
     keep: int = 10
+    changes: Bound = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class _Work:
 
     def wallet(self, reading: AccountReading) -> None:
         """A row for every market, whatever came of it."""
-        positions = {position.market.name: position for position in reading.positions}
+        positions = {position.market.name: self._changed(position) for position in reading.positions}
         failures = {failure.market: failure for failure in reading.failures}
         statuses = [
             self._market(reading.address, asked, positions.get(asked.name), failures.get(asked.name))
@@ -114,6 +119,10 @@ class _Work:
         status = next((one for one in ("failed", "ok") if one in statuses), "no-position")
         count(self.summary.wallets, status)
         self._sum_wallet(reading.address, statuses)
+
+    def _changed(self, position: Position) -> Position:
+        changes = self._plan.changes
+        return apply(changes, position).position if changes.settings else position
 
     def _market(self, address: str, asked: AskedMarket, found: Position | None, failure: Failure | None) -> str:
         sums = self.summary.markets.setdefault(asked.name, MarketSums(asked.protocol))
@@ -145,10 +154,14 @@ class _Work:
         self.summary.failed.append(Failed(address, failure.market, failure.code, clean(failure.message)))
 
     def _nearest(self, position: Position, standing: Standing) -> Nearest | None:
-        if not self._plan.nearest or standing.liquidatable or not standing.debt:
+        if not self._seeks(standing):
             return None
         axes = [axis for axis in axes_of(position, standing, self._book) if axis.kind == "asset"]
         return nearest_liquidation(position, axes, today=standing)
+
+    def _seeks(self, standing: Standing) -> bool:
+        """Whether the nearest liquidation is looked for: it is wanted, and is not now, and may be."""
+        return self._plan.nearest and not standing.liquidatable and bool(standing.debt)
 
     def _hold(self, held: Held, nearest: Nearest | None, sums: MarketSums) -> None:
         position, standing = held
@@ -156,7 +169,10 @@ class _Work:
         sums.unit = unit_key(position.market.unit)
         count(sums.rules, position.market.rules)
         sums.differing += differs(position)
+        sums.sought += self._seeks(standing)
         sums.unproved += nearest is not None and not nearest.proved
+        for code in warning_codes(position, nearest):
+            count(sums.warnings, code)
         add_standing(sums.book, standing, scale_of(position.market.unit))
 
     def _sum_wallet(self, address: str, statuses: Sequence[str]) -> None:

@@ -48,9 +48,6 @@ def failed_row(failure: Failure) -> Row:
 def position_row(position: Position, standing: Standing, nearest: Nearest | None) -> Row:
     """A position's own columns."""
     unit = position.market.unit
-    warnings = [warning.code for warning in position_warnings(position)]
-    if nearest is not None and not nearest.proved:
-        warnings.append("threshold-unproved")
     return {
         "rules": clean(position.market.rules),
         "unit": clean(unit.symbol),
@@ -59,8 +56,16 @@ def position_row(position: Position, standing: Standing, nearest: Nearest | None
         **figure("collateral_value", standing.collateral_value, unit.decimals),
         **figure("debt_value", standing.debt_value, unit.decimals),
         **(_nearest(position, standing, nearest) if nearest else _now(standing)),
-        "warnings": " ".join(dict.fromkeys(warnings)) or None,
+        "warnings": " ".join(warning_codes(position, nearest)) or None,
     }
+
+
+def warning_codes(position: Position, nearest: Nearest | None) -> list[str]:
+    """What is to be known of a position, each code once."""
+    codes = [warning.code for warning in position_warnings(position)]
+    if nearest is not None and not nearest.proved:
+        codes.append("threshold-unproved")
+    return list(dict.fromkeys(codes))
 
 
 def _now(standing: Standing) -> Row:

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from defirisk.errors import StateExists, StateUnusable, UnwritableOutput
-from defirisk.files import locked, replaced, said
+from defirisk.files import locked, replaced, writing_to
 
 FORMAT: Final = "defirisk-audit-state/1"
-_MANIFEST: Final = "manifest.json"
+MANIFEST: Final = "manifest.json"
 _LOCK: Final = "lock"
-_OURS: Final = frozenset({_LOCK, _MANIFEST, "wallets", "chunks", "list", "rejected.csv"})
+_OURS: Final = frozenset({_LOCK, MANIFEST, "wallets", "chunks", "list", "rejected.csv"})
 _PART: Final = ".part"
 
 
@@ -42,7 +42,7 @@ class State:
         Raises:
             StateUnusable: it is no manifest of this format.
         """
-        path = self.folder / _MANIFEST
+        path = self.folder / MANIFEST
         if not path.exists():
             return None
         manifest = read_json(path)
@@ -52,7 +52,7 @@ class State:
 
     def begin(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest: from here on the run can go on."""
-        write_json(self.folder / _MANIFEST, {"format": FORMAT, **manifest})
+        write_json(self.folder / MANIFEST, {"format": FORMAT, **manifest})
 
     def clear(self) -> None:
         """Empty a folder in which nothing has begun.
@@ -90,12 +90,17 @@ class State:
 
     def has_nothing(self, *, refused: bool) -> bool:
         """Whether there is nothing to go on with: no block is pinned, or a new run is ``refused`` with nothing done."""
-        begun = (self.folder / _MANIFEST).exists()
+        begun = (self.folder / MANIFEST).exists()
         return not begun or (refused and not any(self.chunks.glob("*.json")))
 
     def remove(self) -> None:
         """Done: nothing is left to go on from."""
         shutil.rmtree(self.folder)
+
+
+def folder_beside(output: Path) -> Path:
+    """Where the state of a run that writes ``output`` lies."""
+    return output.with_name(f"{output.name}.resume")
 
 
 @contextmanager
@@ -113,17 +118,17 @@ def state_for(output: Path | None, *, resume: bool) -> Iterator[State]:
             state.clear()
             yield state
         return
-    folder = output.with_name(f"{output.name}.resume")
+    folder = folder_beside(output)
     fresh = _make(folder)
     with locked(folder / _LOCK):
-        if not fresh and not resume and (folder / _MANIFEST).exists():
+        if not fresh and not resume and (folder / MANIFEST).exists():
             raise StateExists(
                 f"{folder} holds the state of an interrupted audit",
                 hint=f"--resume goes on with it; to begin anew, remove it: rm -r {folder}",
             )
         state = State(folder)
-        if not (folder / _MANIFEST).exists():
-            with said(folder):
+        if not (folder / MANIFEST).exists():
+            with writing_to(folder):
                 state.clear()
         yield state
 
@@ -147,7 +152,7 @@ def replace_with(path: Path, write: Callable[[BinaryIO], None]) -> None:
     Raises:
         UnwritableOutput: it cannot be written.
     """
-    with said(path), replaced(path, known=True) as file:
+    with writing_to(path), replaced(path, known=True) as file:
         write(file)
 
 
@@ -158,7 +163,7 @@ def put_beside(target: Path, source: Path, *, wanted: bool) -> None:
         UnwritableOutput: it cannot be written.
     """
     if not wanted:
-        with said(target):
+        with writing_to(target):
             target.unlink(missing_ok=True)
         return
     with source.open("rb") as finished:

@@ -95,7 +95,11 @@ class Book:
 
 @dataclass(slots=True)
 class MarketSums:
-    """One market: how many wallets are of which status, how many differ from the contract, its book."""
+    """One market: how many wallets are of which status, how many positions differ from the contract, its book.
+
+    ``sought`` is for how many positions the nearest liquidation was looked for, ``unproved`` for how many of them
+    something still nearer was not excluded; ``warnings`` how many positions carry each, by code.
+    """
 
     protocol: str = ""
     unit: str = ""
@@ -103,7 +107,9 @@ class MarketSums:
     rules: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
     differing: int = 0
+    sought: int = 0
     unproved: int = 0
+    warnings: dict[str, int] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
 
 

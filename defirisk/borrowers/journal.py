@@ -25,7 +25,8 @@ from defirisk.files import locked
 from defirisk.protocols.interface import DebtEvent, Emitter
 
 FORMAT: Final = "defirisk-borrowers/1"
-_OURS: Final = frozenset({"lock", "run.json", "run.json.part", "found.jsonl"})
+RUN: Final = "run.json"
+_OURS: Final = frozenset({"lock", RUN, "run.json.part", "found.jsonl"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Journal:
         self.plan: Plan | None = None
         self._folder = folder
         self._file: IO[bytes] | None = None
-        if (folder / "run.json").is_file():
-            self.plan = _read_plan(folder / "run.json")
+        if (folder / RUN).is_file():
+            self.plan = _read_plan(folder / RUN)
 
     def begin(self, plan: Plan) -> None:
         """Start anew."""
@@ -56,7 +57,7 @@ class Journal:
         (self._folder / "found.jsonl").unlink(missing_ok=True)
         part = self._folder / "run.json.part"
         part.write_text(json.dumps(_plan_json(plan), indent=1) + "\n", encoding="utf-8")
-        part.replace(self._folder / "run.json")
+        part.replace(self._folder / RUN)
 
     def stretches(self) -> Iterator[Stretch]:
         """What earlier runs finished; what was being written when one was killed is cut off.

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from defirisk.chain import words
 from defirisk.chain.addresses import ZERO_ADDRESS, checksum, is_address, keccak, parse_address
-from defirisk.chain.calls import Answer, Block, Call, Returned, Reverted
+from defirisk.chain.calls import Answer, Block, Call, Reverted
 from defirisk.chain.encoding import encoder
 from defirisk.chain.symbols import decode_symbol, revert_reason
 from defirisk.errors import CallReverted, MalformedAnswer
@@ -74,9 +74,10 @@ class Function:
 
         """
         try:
-            return self._decode(data)  # type: ignore[no-any-return]
+            decoded: tuple[Any, ...] = self._decode(data)
         except words.BadWords as problem:
             raise self._malformed(str(problem), data, to, block) from problem
+        return decoded
 
     def read(self, call: Call, answer: Answer, block: Block | None = None) -> tuple[Any, ...]:
         """Decode an answer that must not be a revert.
@@ -182,8 +183,3 @@ def _functions(file: Traversable) -> Iterator[Function]:
     for entry in entries["abi"] if isinstance(entries, dict) else entries:
         if entry.get("type", "function") == "function":
             yield Function(contract, entry)
-
-
-def succeeded(answer: Answer) -> bool:
-    """Whether a probe found the function: it returned, and something."""
-    return isinstance(answer, Returned) and bool(answer.data)

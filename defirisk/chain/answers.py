@@ -42,6 +42,10 @@ class Answers(Wrapping):
         self._held.update(dict.fromkeys(refused, problem))
         await self.ask(wanted)
 
+    def asked(self, call: Call) -> bool:
+        """Whether that was asked, answered or not."""
+        return call in self._held
+
     def answer(self, call: Call) -> Answer:
         """Return the answer to a call that was asked before.
 

@@ -5,27 +5,29 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Never
+from functools import partial
+from typing import Any, Final, Never, TypeVar
 
 import click
 
 from defirisk.cli.output import forget_stdout, say, say_error
+from defirisk.cli.stopping import STOP
 from defirisk.errors import DefiriskError
 
+F = TypeVar("F", bound=Callable[..., Any])
 COMMANDS: Final = {
-    "borrowers": "Find the wallets that ever borrowed in a market, from its events.",
-    "audit": "Audit many wallets: two tables and a summary, complete, resumable.",
     "check": "Check wallets: health factor, thresholds, scenarios, who loses what.",
     "demo": "Check the recording that ships with the package: no network, no key.",
-    "markets": "List the known deployments and their rules.",
-    "snapshot": "Write the positions of many wallets to a file, to be replayed anywhere.",
     "record": "Record what `check` reads, for offline replay.",
+    "markets": "List the known deployments and their rules.",
+    "borrowers": "Find the wallets that ever borrowed in a market, from its events.",
+    "audit": "Audit a list of wallets at one block: two tables and a summary.",
+    "snapshot": "Write the positions of many wallets to a file, to be replayed anywhere.",
 }
 USAGE: Final = 2
 INCOMPLETE: Final = 3
-INTERRUPTED: Final = 130
 
 
 @dataclass
@@ -60,16 +62,19 @@ class Root(click.Group):
         """Run, and exit with the code that says what came of it."""
         extra.pop("standalone_mode", None)
         session = Session()
-        sys.exit(_guarded(session, lambda: super(Root, self).main(args, prog_name, standalone_mode=False, obj=session)))
+        run = partial(super().main, args, prog_name, standalone_mode=False, obj=session)
+        with STOP.also_by_term():
+            code = _guarded(session, run)
+        sys.exit(code)
 
 
 def _guarded(session: Session, run: Any) -> int:
     """Run a command; every failure becomes a message on stderr and an exit code."""
     try:
         code = run()
-    except (KeyboardInterrupt, click.Abort):
-        say("interrupted")
-        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as stopped:
+        say(": ".join(("interrupted", *map(str, stopped.args))))
+        return STOP.exit_code
     except click.ClickException as problem:
         problem.show()
         return USAGE
@@ -109,29 +114,36 @@ def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> N
         ctx.exit()
 
 
-def set_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    """Remember ``-v``, wherever on the line it stands."""
+def _set_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         ctx.find_root().obj.verbose = True
 
 
+def verbose_option(command: F) -> F:
+    """Tracebacks on request, wherever on the line ``-v`` stands."""
+    return click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_set_verbose,
+        help="Show the traceback of an error.",
+    )(command)
+
+
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
 @click.option(
-    "-v",
-    "--verbose",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=set_verbose,
-    help="Show a traceback where something fails.",
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )
+@verbose_option
 def app() -> None:
     """How close is a wallet to liquidation on Aave or Compound, and who loses what?
 
     \b
     Example, no network and no key needed:
       defirisk demo
+
     \b
     A wallet on Ethereum, over the public endpoints:
       defirisk check 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
@@ -147,5 +159,5 @@ def app() -> None:
       1    a policy was breached
       2    wrong usage or input
       3    the chain or recording could not be read in full
-      130  interrupted
+      130  interrupted (143: by SIGTERM); the last line says what is kept
     """  # noqa: D301 - click reads the backspace

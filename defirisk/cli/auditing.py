@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
-from collections.abc import Coroutine
-from typing import Any
+from dataclasses import replace
 
 from defirisk.auditing.ask import Ask
 from defirisk.auditing.result import AuditResult
+from defirisk.auditing.state import MANIFEST
 from defirisk.cli.flow import Asked, plain_terms_of, where_of
 from defirisk.cli.output import check_writable, print_out, say, say_error, written_out
 from defirisk.cli.progress import Bar, progress
+from defirisk.cli.stopping import STOP, kept_in
+from defirisk.whatif.asking import WhatIf
 
 LISTED = 20
 """How many failed wallets are named on stderr."""
@@ -33,11 +33,7 @@ def audit_and_deliver(source: str, asked: Asked, *, format_: str, quiet: bool) -
                 hook.close()  # what is printed now shall not stand beside it
             _print(result, format_)
 
-        work = run(ask, progress=hook, say=say, deliver=deliver)
-        try:
-            result = asyncio.run(_stopped_by_term(work))
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
+        result = STOP.run(run(ask, progress=hook, say=say, deliver=deliver), kept_in(ask.state_folder(), MANIFEST))
     return _conclude(result, ask, quiet=quiet)
 
 
@@ -45,7 +41,7 @@ def _ask(source: str, asked: Asked) -> Ask:
     return Ask(
         source=source,
         where=where_of(asked),
-        terms=plain_terms_of(asked),
+        terms=replace(plain_terms_of(asked), what_if=WhatIf.of(set=asked["sets"], set_emode=asked["set_emodes"])),
         output=asked["output"],
         outcomes=asked["outcomes"],
         top=asked["top"],
@@ -55,13 +51,6 @@ def _ask(source: str, asked: Asked) -> Ask:
         engine=asked["engine"],
         chunk=asked["chunk"],
     )
-
-
-async def _stopped_by_term(work: Coroutine[Any, Any, AuditResult]) -> AuditResult:
-    """SIGTERM ends a run as Ctrl-C does: workers are ended, temporary files removed."""
-    task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
 
 
 def _print(result: AuditResult, format_: str) -> None:

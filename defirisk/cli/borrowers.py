@@ -7,45 +7,41 @@ from typing import Any
 
 import click
 
-from defirisk.cli.options import verbose_option
+from defirisk.cli.options import in_output, in_reading, message_options, rpc_option
+from defirisk.cli.sections import Command
 
 
-@click.command()
-@click.option(
-    "--market",
-    required=True,
-    metavar="NAME",
-    help="Market: a name that `defirisk markets` lists, or PROTOCOL@0xENTRY.",
+@click.command(cls=Command)
+@in_reading(
+    "--market", required=True, metavar="NAME", help="Market: a name from `defirisk markets`, or PROTOCOL@0xENTRY."
 )
-@click.option(
+@in_reading(
     "--from-block",
     "first",
     type=click.IntRange(min=0),
     required=True,
     metavar="N",
-    help="First block: the market's own first one finds everybody.",
+    help="First block to search. From the market's own first block on, nobody is missed.",
 )
-@click.option(
-    "--to-block", "last", type=click.IntRange(min=0), metavar="N", help="Last block. Default: the latest, pinned."
+@in_reading(
+    "--to-block",
+    "last",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Last block to search. Default: the latest, pinned.",
 )
-@click.option(
+@rpc_option
+@in_reading("--chain", metavar="NAME", help="Chain. Default: ethereum. With --rpc: refuse any other chain.")
+@in_output(
     "-o",
     "--output",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="CSV, or what the name ends in: .jsonl, .parquet; `-` or none: CSV on stdout, which cannot be resumed.",
+    help="Where to write the list: .csv, .jsonl or .parquet. Without it, or with -: CSV on stdout, which cannot be "
+    "resumed.",
 )
-@click.option("--resume", is_flag=True, help="Go on with an unfinished run, kept in FILE.resume/.")
-@click.option(
-    "--rpc",
-    multiple=True,
-    metavar="URL",
-    help="JSON-RPC endpoint; several share the work, one that fails is left out. Default: "
-    "DEFIRISK_RPC_<CHAIN>, ETH_RPC_URL, then public endpoints. Only its host is ever shown or stored.",
-)
-@click.option("--chain", metavar="NAME", help="Chain. Default: ethereum. With --rpc it only asserts.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr; errors are still said.")
-@verbose_option
+@in_output("--resume", is_flag=True, help="Go on with an unfinished run, kept in FILE.resume/.")
+@message_options
 def command(output: Path | None, resume: bool, quiet: bool, **asked: Any) -> int:
     """Find the wallets that ever borrowed in a market, from its events.
 
@@ -57,6 +53,8 @@ def command(output: Path | None, resume: bool, quiet: bool, **asked: Any) -> int
     Example:
       defirisk borrowers --market aave-v3-base --chain base \\
         --from-block 2357134 -o wallets.csv
+
+    Exit codes: 0 done; 2 wrong usage or input; 3 the events could not be read in full: nothing is written.
     """  # noqa: D301 - click reads the backspace
     from defirisk.cli.borrowers_flow import borrowers_to  # noqa: PLC0415 - nothing heavy for --help
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from defirisk.cli.output import check_writable, print_out, say, write_whole
 from defirisk.cli.progress import progress
+from defirisk.cli.stopping import STOP, kept_in
 from defirisk.errors import InputError
 from defirisk.report.figures import counted
 from defirisk.sources import Where
@@ -16,7 +16,9 @@ from defirisk.sources import Where
 
 def borrowers_to(output: Path | None, asked: Mapping[str, Any], *, resume: bool, quiet: bool) -> int:
     """Run it, write it, and say on stderr how far it goes."""
-    from defirisk.borrowers.output import PARQUET, text, write_parquet  # noqa: PLC0415 - after the options are known to be sound
+    from defirisk.auditing.state import folder_beside  # noqa: PLC0415 - after the options are known to be sound
+    from defirisk.borrowers.journal import RUN  # noqa: PLC0415 - as above
+    from defirisk.borrowers.output import PARQUET, text, write_parquet  # noqa: PLC0415 - as above
     from defirisk.borrowers.run import (  # noqa: PLC0415 - as above
         Asked,
         Borrowers,
@@ -32,7 +34,7 @@ def borrowers_to(output: Path | None, asked: Mapping[str, Any], *, resume: bool,
         if resume:
             raise InputError("what goes to stdout cannot be resumed", hint="name a file: -o wallets.csv")
         with progress(quiet=quiet) as hook:
-            found = asyncio.run(find_borrowers(wanted, hook))
+            found = STOP.run(find_borrowers(wanted, hook), kept_in(None, RUN))
         print_out(text(found.rows(), None))
     else:
         check_writable(path)
@@ -43,9 +45,10 @@ def borrowers_to(output: Path | None, asked: Mapping[str, Any], *, resume: bool,
             else:
                 write_whole(path, text(found.rows(), path))
 
-        folder = path.with_name(path.name + ".resume")
+        folder = folder_beside(path)
         with progress(quiet=quiet) as hook:
-            found = asyncio.run(find_borrowers_resumably(wanted, folder, keep, resume=resume, progress=hook))
+            work = find_borrowers_resumably(wanted, folder, keep, resume=resume, progress=hook)
+            found = STOP.run(work, kept_in(folder, RUN))
     if not quiet:
         _say_how_far(found.plan.market, len(found), found.plan.first, found.plan.last.number)
     return 0

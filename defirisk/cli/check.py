@@ -13,7 +13,7 @@ from defirisk.cli.what_if import Ordered, what_if_options
 
 @click.command(cls=Ordered)
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
-@source_options
+@source_options(several=True)
 @market_option
 @scenario_options
 @what_if_options
@@ -22,12 +22,13 @@ from defirisk.cli.what_if import Ordered, what_if_options
 def command(addresses: tuple[str, ...], format_: str, output: Path | None, quiet: bool, **asked: object) -> int:
     """Check wallets: health factor, thresholds, scenarios, who loses what.
 
-    ADDRESS is 0x and 40 hex digits or an ENS name. Without one: the wallets of the policy file that is found; else,
-    with --fixture, the recording's wallets.
+    ADDRESS is 0x and 40 hex digits, or an ENS name. Without one: the wallets of the policy file, if one is found; else
+    those of the recording that --fixture names.
 
     \b
     Example: what do falls of 20 and 40 % do to a wallet on Ethereum?
       defirisk check 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed --drop 20,40
+
     \b
     A gate in CI: the wallets and rules of defirisk.toml.
       defirisk check --report junit=defirisk.xml

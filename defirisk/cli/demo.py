@@ -21,8 +21,9 @@ def command(format_: str, output: Path | None, quiet: bool, **asked: object) -> 
     \b
     Example: the same wallets, were WETH alone to fall by 25 %.
       defirisk demo --shock WETH=-25%
+
     \b
-    How much would each wallet have to repay, or add, to outlive a fall of 40 %?
+    How much would each wallet have to repay, or add, to survive a fall of 40 %?
       defirisk demo --survive -40%
     """  # noqa: D301 - click reads the backspace
     from defirisk.cli.flow import demo_and_deliver  # noqa: PLC0415 - nothing heavy for --help

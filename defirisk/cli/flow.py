@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from defirisk.cli.gate_reports import write_formats
 from defirisk.cli.output import check_writable, print_out, say_error, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
+from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.cli.what_if import what_if_of
 from defirisk.errors import BadMove
 from defirisk.judging import Terms
@@ -49,9 +49,11 @@ def _checked(addresses: Sequence[str], asked: Asked, *, output: Path | None, qui
     with progress(quiet=quiet) as hook:
         found: Check | CheckSet
         if many and not where.rpc and where.fixture is None:
-            found = asyncio.run(check_many(addresses, where, terms, strict=asked["strict"], progress=hook))
+            work = check_many(addresses, where, terms, strict=asked["strict"], progress=hook)
+            found = STOP.run(work, nothing_kept)
         else:
-            found = asyncio.run(check_one(addresses, where, terms, strict=asked["strict"], progress=hook))
+            one = check_one(addresses, where, terms, strict=asked["strict"], progress=hook)
+            found = STOP.run(one, nothing_kept)
     return found
 
 
@@ -64,7 +66,7 @@ def demo_and_deliver(asked: Asked, *, format_: str, output: Path | None, quiet: 
         check_writable(output)
     terms, where = terms_of(asked), Where(fixture=demo_recording(), markets=tuple(asked["markets"]))
     with progress(quiet=quiet) as hook:
-        found = asyncio.run(check_one((), where, terms, labels=labels(), progress=hook))
+        found = STOP.run(check_one((), where, terms, labels=labels(), progress=hook), nothing_kept)
     return conclude(found, format_, output)
 
 

@@ -94,8 +94,20 @@ def reports_without_policy(asked: Asked) -> list[Report]:
     given = [option for key, option in _ALONE.items() if asked[key] is not None]
     given += [f"--report {one.kind}" for one in reports if one.kind in _OF_A_POLICY]
     if given:
-        raise InputError(f"{given[0]} is of a policy, and there is none", hint="name one: --policy FILE")
+        raise InputError(f"{given[0]} is of a policy, and there is none", hint=_how_to_have_one(asked))
     return reports
+
+
+def _how_to_have_one(asked: Asked) -> str:
+    """What keeps a policy from being used, or what a small one looks like."""
+    from defirisk.policy.load import find_policy, shown_path  # noqa: PLC0415 - only where one is missed
+
+    if asked["no_policy"]:
+        return "leave out --no-policy"
+    found = find_policy(Path.cwd())
+    if found is not None:
+        return f"beside ADDRESS none is looked for: name it with --policy {shown_path(found)}"
+    return "write a defirisk.toml with [[wallet]] and, for example, [policy] min_health_factor = 1.2; or --policy FILE"
 
 
 def refuse_beside_policy(asked: Asked) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+
+from defirisk.cli.options import all_of
+from defirisk.cli.sections import Option
 
 F = TypeVar("F", bound=Callable[..., Any])
 FAIL_ON: Final = ("breach", "worse", "any", "never")
@@ -14,33 +18,31 @@ FAIL_ON: Final = ("breach", "worse", "any", "never")
 
 def policy_options(command: F) -> F:
     """A policy file, its reports, a baseline."""
+    option = partial(click.option, cls=Option, section="Policy")
     path = click.Path(path_type=Path)
-    options: tuple[Callable[[F], F], ...] = (
-        click.option(
+    return all_of(
+        option(
             "--policy",
             type=path,
             metavar="FILE",
             help="Judge the wallets by this policy file. Default without ADDRESS: defirisk.toml, or [tool.defirisk] of "
             "pyproject.toml, here or further up to the repository's root.",
         ),
-        click.option("--no-policy", is_flag=True, help="Look for no policy file."),
-        click.option(
+        option("--no-policy", is_flag=True, help="Look for no policy file."),
+        option(
             "--report",
             "reports",
             multiple=True,
             metavar="KIND=FILE",
-            help="Write a report too, repeatable: junit, sarif, markdown, csv or json.",
+            help="Also write a report, repeatable: junit, sarif, markdown, csv or json.",
         ),
-        click.option("--baseline", type=path, metavar="FILE", help="Tell what became worse since this JSON result."),
-        click.option(
+        option("--baseline", type=path, metavar="FILE", help="Report what became worse since this JSON result."),
+        option(
             "--tolerance",
             metavar="PERCENT",
-            help="With --baseline: relative changes up to this are not told. Default: 0.5%.",
+            help="With --baseline: ignore relative changes up to this. Default: 0.5%.",
         ),
-        click.option("--fail-on", type=click.Choice(FAIL_ON), help="What gives exit code 1. Default: breach."),
-        click.option("--today", metavar="DATE", help="Judge waivers and ages at the end of this day (UTC), not now."),
-        click.option("--thresholds", is_flag=True, help="With a policy: search for the prices that liquidate, too."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+        option("--fail-on", type=click.Choice(FAIL_ON), help="What gives exit code 1. Default: breach."),
+        option("--today", metavar="DATE", help="Judge waivers and ages at the end of this day (UTC), not now."),
+        option("--thresholds", is_flag=True, help="With a policy: also search for the prices that liquidate."),
+    )(command)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from defirisk.cli.gate_asked import Report
-from defirisk.cli.output import check_writable, say_error, write_whole
+from defirisk.cli.output import check_writable, say, say_error, write_whole
 from defirisk.cli.results import as_text
 from defirisk.errors import UnwritableOutput
 
@@ -28,15 +28,19 @@ def write_reports(result: PolicyResult, check: Check | None, reports: Sequence[R
     return _all_written(reports, lambda kind: report_text(kind, result, check))
 
 
-def _all_written(reports: Sequence[Report], text_of: Callable[[str], str]) -> bool:
+def _all_written(reports: Sequence[Report], text_of: Callable[[str], str | None]) -> bool:
     written = [_written(report, text_of) for report in reports]
     return all(written)
 
 
-def _written(report: Report, text_of: Callable[[str], str]) -> bool:
+def _written(report: Report, text_of: Callable[[str], str | None]) -> bool:
+    text = text_of(report.kind)
+    if text is None:
+        say(f"--report {report.kind}: nothing could be read, so there is no result to write")
+        return True
     try:
         check_writable(report.path)
-        write_whole(report.path, text_of(report.kind))
+        write_whole(report.path, text)
     except UnwritableOutput as problem:
         say_error(problem.code, f"--report {report.kind}: {problem.message}", problem.hint)
         return False
@@ -53,12 +57,8 @@ def path_in_repository(file: str) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else file
 
 
-def report_text(kind: str, result: PolicyResult, check: Check | None) -> str:
-    """A report as text.
-
-    Raises:
-        UnwritableOutput: the JSON of a run in which nothing could be read.
-    """
+def report_text(kind: str, result: PolicyResult, check: Check | None) -> str | None:
+    """A report as text; ``None`` for the JSON of a run in which nothing could be read."""
     if kind == "junit":
         from defirisk.report.policy import junit  # noqa: PLC0415 - only the report asked for
 
@@ -79,7 +79,7 @@ def report_text(kind: str, result: PolicyResult, check: Check | None) -> str:
 
         return csv.text(result)
     if check is None:
-        raise UnwritableOutput("nothing could be read, so there is no result to write as JSON")
+        return None
     from defirisk.report import json  # noqa: PLC0415 - only the report asked for
 
     return json.dumps(json.check(check))

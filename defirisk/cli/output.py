@@ -8,9 +8,13 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from defirisk.errors import UnwritableOutput
 from defirisk.files import replaced
+
+HINT_LENGTH: Final = 1000
+"""A hint may list all that could have been meant, such as every preset."""
 
 
 def say(message: str) -> None:
@@ -29,7 +33,7 @@ def say_error(code: str, text: str, hint: str | None) -> None:
 
     say(f"error[{code}]: {clean(text)}")
     if hint:
-        say(f"hint: {clean(hint)}")
+        say(f"hint: {clean(hint, HINT_LENGTH)}")
 
 
 def print_out(text: str) -> None:

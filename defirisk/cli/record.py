@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from defirisk.cli.options import market_option, source_options, verbose_option
+from defirisk.cli.options import market_option, message_options, source_options
+from defirisk.cli.sections import Command, Option
+
+_in_recording = partial(click.option, cls=Option, section="What to record")
 
 
-@click.command()
-@click.argument("addresses", nargs=-1, metavar="ADDRESS...")
-@click.option(
+@click.command(cls=Command)
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@_in_recording(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Where to write the recording; gzipped if the name ends in .gz. With --refresh: the same file.",
 )
-@click.option(
+@_in_recording(
     "--refresh",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Record the wallets and markets of this recording again, and print what changed.",
 )
-@click.option(
+@_in_recording(
     "--policy",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Record the wallets and markets of this policy file. Default without ADDRESS: the one that `check` finds.",
 )
-@source_options
+@_in_recording(
+    "--format",
+    "format_",
+    type=click.Choice(("table", "json")),
+    help="With --refresh: how what changed is printed. Default: table.",
+)
+@source_options()
 @market_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr; errors are still said.")
-@verbose_option
+@message_options
 def command(
     addresses: tuple[str, ...],
     output: Path | None,
     refresh: Path | None,
     policy: Path | None,
+    *,
+    format_: str | None,
     quiet: bool,
     **asked: object,
 ) -> int:
@@ -59,7 +70,9 @@ def command(
     if refresh is not None:
         if addresses or policy or asked["markets"]:
             raise click.UsageError("--refresh records the wallets and markets of its recording: name no others.")
-        return refresh_to(refresh, output or refresh, asked, quiet=quiet)
+        return refresh_to(refresh, output or refresh, asked, format_=format_ or "table", quiet=quiet)
+    if format_ is not None:
+        raise click.UsageError("--format is of --refresh: what it changed is what there is to print.")
     if not addresses:
         return record_policy(policy, output, asked, quiet=quiet)
     if policy is not None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from defirisk.chain.recording import load_fixture, write_fixture
+from defirisk.chain.recording import write_fixture
 from defirisk.cli.flow import Asked, where_of
 from defirisk.cli.output import check_writable, print_out, say
 from defirisk.cli.progress import progress
+from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.errors import InputError
 from defirisk.report.figures import counted
 from defirisk.report.sanitize import clean
-from defirisk.rerecording import record, refresh
+from defirisk.rerecording import record
 from defirisk.sources import Where
 
 
@@ -47,19 +47,18 @@ def record_policy(path: Path | None, output: Path | None, asked: Asked, *, quiet
     return _record(target, wallets, policy_where(live, where_of(asked)), strict=asked["strict"], quiet=quiet)
 
 
-def refresh_to(old: Path, output: Path, asked: Asked, *, quiet: bool) -> int:
+def refresh_to(old: Path, output: Path, asked: Asked, *, format_: str, quiet: bool) -> int:
     """Record the wallets and markets of a recording again, and print what changed."""
-    from defirisk.report.refreshed import text  # noqa: PLC0415 - only to refresh
+    from defirisk.refreshing import refreshed  # noqa: PLC0415 - only to refresh
+    from defirisk.report.json import dumps  # noqa: PLC0415 - only to refresh
     from defirisk.report.table import piped_width  # noqa: PLC0415 - only to refresh
 
     check_writable(output)
-    recorded = load_fixture(old)
     with progress(quiet=quiet) as hook:
         if hook:
             hook("recording", 0, 0)
-        fixture, changes = asyncio.run(refresh(recorded, where_of(asked), strict=asked["strict"]))
-    write_fixture(output, fixture)
-    print_out(text(recorded.source, recorded.block, fixture.block, changes, width=piped_width()))
+        found = STOP.run(refreshed(old, output, where_of(asked), strict=asked["strict"]), nothing_kept)
+    print_out(dumps(found.to_dict()) if format_ == "json" else found.to_text(piped_width()))
     return 0
 
 
@@ -68,7 +67,7 @@ def _record(output: Path, addresses: Sequence[str], where: Where, *, strict: boo
     with progress(quiet=quiet) as hook:
         if hook:
             hook("recording", 0, 0)
-        fixture = asyncio.run(record(addresses, where, strict=strict))
+        fixture = STOP.run(record(addresses, where, strict=strict), nothing_kept)
     write_fixture(output, fixture)
     if not quiet:
         wallets, markets = counted(len(fixture.wallets), "wallet"), counted(len(fixture.markets), "market")

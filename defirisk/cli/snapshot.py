@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from defirisk.cli.options import market_option, source_options, verbose_option
+from defirisk.cli.options import in_output, in_reading, market_option, message_options, source_options
+from defirisk.cli.sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("wallets", nargs=-1, required=True, metavar="FILE|ADDRESS...")
-@click.option(
+@in_output(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -19,9 +20,9 @@ from defirisk.cli.options import market_option, source_options, verbose_option
     required=True,
     help="Where to write the snapshot, a .parquet file.",
 )
-@source_options
+@source_options()
 @market_option
-@click.option(
+@in_reading(
     "--chunk",
     type=click.IntRange(1, 100_000),
     default=2000,
@@ -29,13 +30,12 @@ from defirisk.cli.options import market_option, source_options, verbose_option
     metavar="N",
     help="Wallets that are read at a time.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr; errors are still said.")
-@verbose_option
+@message_options
 def command(wallets: tuple[str, ...], output: Path, quiet: bool, **asked: object) -> int:
     """Write the positions of many wallets to a file, to be replayed anywhere.
 
-    `audit` takes the file in place of a list: no chain is asked then, and with `--engine dask` its parts are replayed
-    on a cluster, with the same result. FILE is a list of wallets as `audit` takes it.
+    FILE is a list of wallets as `audit` takes it. `audit` takes the snapshot in place of a list: no chain is asked
+    then, and with `--engine dask` its parts are replayed on a cluster, with the same result.
 
     \b
     Example:

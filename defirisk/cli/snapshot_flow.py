@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Final
 
 from defirisk.auditing.ask import Ask
 from defirisk.chain.addresses import parse_address
+from defirisk.chain.ens import looks_like_name
 from defirisk.cli.flow import Asked, where_of
 from defirisk.cli.output import check_writable, say
 from defirisk.cli.progress import progress
+from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.errors import InputError
 from defirisk.judging import Terms
 from defirisk.report.figures import counted
@@ -32,7 +34,7 @@ def snapshot_to(output: Path, wallets: tuple[str, ...], asked: Asked, *, quiet: 
     check_writable(output)
     with _listed(wallets) as source, progress(quiet=quiet, rate=True) as hook:
         ask = Ask(source=source, where=where_of(asked), terms=Terms(()), strict=asked["strict"], chunk=asked["chunk"])
-        taken = asyncio.run(take(ask, output, progress=hook, say=say))
+        taken = STOP.run(take(ask, output, progress=hook, say=say), nothing_kept)
     for address, market, message in taken.failures[:LISTED]:
         say(f"error: {clean(f'{address} in {market}: {message}')}")
     if len(taken.failures) > LISTED:
@@ -45,12 +47,12 @@ def snapshot_to(output: Path, wallets: tuple[str, ...], asked: Asked, *, quiet: 
 
 @contextmanager
 def _listed(wallets: tuple[str, ...]) -> Iterator[str]:
-    """A list: the file that was named, or one made of the addresses."""
+    """A list: the file that was named, or one made of the addresses and names."""
     if len(wallets) == 1 and (wallets[0] == "-" or Path(wallets[0]).exists()):
         yield wallets[0]
         return
-    addresses = [parse_address(text) for text in wallets]
+    addresses = [text if looks_like_name(text) else parse_address(text) for text in wallets]
     with TemporaryDirectory(prefix="defirisk-list-") as folder:
-        path = Path(folder, "wallets.txt")
-        path.write_text("".join(f"{address}\n" for address in addresses), encoding="ascii")
+        path = Path(folder, "wallets.jsonl")
+        path.write_text("".join(f"{json.dumps(text)}\n" for text in addresses), encoding="ascii")
         yield str(path)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+from defirisk.cli.options import all_of
+from defirisk.cli.sections import Command, Option
 
 if TYPE_CHECKING:
     from defirisk.whatif.asking import WhatIf
@@ -15,59 +19,62 @@ ACTS: Final = "defirisk.acts"
 _ACT_OPTIONS: Final = ("--deposit", "--withdraw", "--borrow", "--repay")
 
 
-def what_if_options(command: F) -> F:
-    """What is changed before anything is judged, and how much would reach what; see :class:`Ordered`."""
-    options: tuple[Callable[[F], F], ...] = (
-        click.option(
+_in_what_if = partial(click.option, cls=Option, section="What if", multiple=True)
+
+
+def setting_options(command: F) -> F:
+    """Which parameters are set before anything is judged."""
+    return all_of(
+        _in_what_if(
             "--set",
             "sets",
             metavar="WETH.liquidation_threshold=0.80",
-            help="What if a parameter were set, of an asset or of the market (close_factor=0.6)? MARKET: in front "
-            "where several markets are read. Repeatable, like all that follow.",
-            multiple=True,
+            help="First set a parameter, of an asset or of the market (close_factor=0.6). MARKET: in front where "
+            "several markets are read. Repeatable, as is all that follows here.",
         ),
-        click.option(
+        _in_what_if(
             "--set-emode",
             "set_emodes",
             metavar="1.liquidation_threshold=0.93",
             help="The same of an eMode category; its assets: 1.collateral=+WETH,-WBTC.",
-            multiple=True,
         ),
-        click.option("--repay", metavar="USDC=1000", help="What if the owner repaid so much, or =all.", multiple=True),
-        click.option("--deposit", metavar="WETH=2", help="What if the owner supplied so much more.", multiple=True),
-        click.option("--withdraw", metavar="WETH=1", help="What if the owner withdrew it, or =all.", multiple=True),
-        click.option(
+    )(command)
+
+
+def what_if_options(command: F) -> F:
+    """What is changed before anything is judged, and how much would reach what; see :class:`Ordered`."""
+    option = _in_what_if
+    return all_of(
+        setting_options,
+        option("--repay", metavar="USDC=1000", help="The owner first repays so much, or =all."),
+        option("--deposit", metavar="WETH=2", help="The owner first supplies so much more."),
+        option("--withdraw", metavar="WETH=1", help="The owner first withdraws so much, or =all."),
+        option(
             "--borrow",
             metavar="USDC=500",
-            help="What if the owner borrowed so much more. Acts are done in the order given, all or none.",
-            multiple=True,
+            help="The owner first borrows so much more. Acts are done in the order given, all or none.",
         ),
-        click.option(
+        option(
             "--reach-health",
             metavar="1.5",
-            help="Tell the least repayment of each debt, and the least deposit of each collateral, that reach it.",
-            multiple=True,
+            help="Find the least repayment of each debt, and the least deposit of each collateral, that reaches this "
+            "health factor.",
         ),
-        click.option(
+        option(
             "--survive",
             metavar="-40%",
-            help="The same for not being liquidatable in a scenario: a fall, WETH=-40%, a preset or a file.",
-            multiple=True,
+            help="The same, so as not to be liquidatable in a scenario: a fall, WETH=-40%, a preset or a file.",
         ),
-        click.option(
+        option(
             "--with",
             "with_assets",
             metavar="ASSET",
-            help="With these two: a further collateral that might be added.",
-            multiple=True,
+            help="With these two: try this asset too, as a further collateral.",
         ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )(command)
 
 
-class Ordered(click.Command):
+class Ordered(Command):
     """A command that knows in which order the owner's acts were given, across their options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from defirisk.calling import Texts, texts, wait
+from defirisk.calling import Texts, blocking, texts
 from defirisk.calling import where as where_of
 from defirisk.errors import InputError
 from defirisk.policy.changes import DEFAULT_TOLERANCE
@@ -17,11 +17,11 @@ from defirisk.policy.judging import Terms
 from defirisk.policy.load import find_policy, for_wallets, load_baseline, load_policy
 from defirisk.result import CheckResult
 from defirisk.run import ProgressHook
-from defirisk.sources import Recording, Where
+from defirisk.sources import Recording
 from defirisk.whatif.asking import NOTHING, WhatIf
 
 
-def check_policy(
+async def check_policy_async(
     policy: str | Path | None = None,
     addresses: Texts = (),
     *,
@@ -68,32 +68,13 @@ def check_policy(
         ReadError: the chain or the recording could not be read at all.
     """
     where = where_of(rpc, chain, block, fixture, markets)
-    how = replace(_gate(baseline, tolerance, fail_on, today), thresholds=thresholds, strict=strict)
-    return wait(_run(policy, addresses, where, replace(how, what_if=what_if or NOTHING), progress))
+    gate = _gate(baseline, tolerance, fail_on, today)
+    how = replace(gate, thresholds=thresholds, strict=strict, what_if=what_if or NOTHING)
+    chosen = for_wallets(load_policy(_file(policy)), texts(addresses))
+    return await run_policy(chosen, source_of(chosen, where), how, progress)
 
 
-async def check_policy_async(
-    policy: str | Path | None = None,
-    addresses: Texts = (),
-    *,
-    rpc: Texts = (),
-    chain: str | None = None,
-    block: int | None = None,
-    fixture: Recording | None = None,
-    markets: Texts = (),
-    baseline: str | Path | None = None,
-    tolerance: int | None = None,
-    fail_on: str = "breach",
-    today: date | None = None,
-    thresholds: bool = False,
-    what_if: WhatIf | None = None,
-    strict: bool = False,
-    progress: ProgressHook | None = None,
-) -> CheckResult:
-    """As :func:`check_policy`, to be awaited."""
-    where = where_of(rpc, chain, block, fixture, markets)
-    how = replace(_gate(baseline, tolerance, fail_on, today), thresholds=thresholds, strict=strict)
-    return await _run(policy, addresses, where, replace(how, what_if=what_if or NOTHING), progress)
+check_policy = blocking(check_policy_async)
 
 
 def _gate(baseline: str | Path | None, tolerance: int | None, fail_on: str, today: date | None) -> Gate:
@@ -108,11 +89,8 @@ def _gate(baseline: str | Path | None, tolerance: int | None, fail_on: str, toda
     )
 
 
-async def _run(
-    policy: str | Path | None, addresses: Texts, where: Where, how: Gate, progress: ProgressHook | None
-) -> CheckResult:
+def _file(policy: str | Path | None) -> Path:
     path = find_policy(Path.cwd()) if policy is None else Path(policy)
     if path is None:
         raise InputError("there is no policy here", hint="name one, or write defirisk.toml")
-    chosen = for_wallets(load_policy(path), texts(addresses))
-    return await run_policy(chosen, source_of(chosen, where), how, progress)
+    return path

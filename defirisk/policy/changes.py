@@ -162,19 +162,19 @@ class _Comparison:
         yield from _Positions(blank, before, now, self._tolerance).all()
 
     def _breaches(self) -> Iterator[Told]:
-        """A breach is also one that was waived before, or was not there; it is none of a wallet that is new."""
-        if self._before.statuses is None:
-            return
+        """A breach is new also where it was waived before, or was not there: a wallet in breach may not slip in."""
+        held = self._before.statuses
         for key, status in (self._now.statuses or {}).items():
-            if key[0] in self._before.accounts:
-                yield from self._breach(key, status, self._before.statuses.get(key))
+            if held is not None or key[0] not in self._before.accounts:
+                yield from self._breach(key, status, (held or {}).get(key))
 
     def _breach(self, key: Key, status: str, then: str | None) -> Iterator[Told]:
         address, market, rule, scenario, _ = key
         named = f"{rule} at {scenario}" if scenario else rule
         if status == Status.BREACH != then:
             was = "could not be judged" if then == Status.ERROR else "was not"
-            change = self._change("breach", address, f"{named} is breached, which it {was} before", market)
+            since = f"which it {was} before" if address in self._before.accounts else "and was not in the baseline"
+            change = self._change("breach", address, f"{named} is breached, {since}", market)
             yield "worse", replace(change, scenario=scenario, rule=rule)
         elif status == Status.OK and then in (Status.BREACH, Status.WAIVED):
             change = self._change("breach", address, f"{named} is no longer breached", market)
@@ -193,7 +193,7 @@ class _Positions:
     def all(self) -> Iterator[Told]:
         if self._before is not None:
             yield from self._health(self._before.health, self._now.health)
-            yield from self._today(self._before)
+        yield from self._today(self._before is not None and self._before.liquidatable)
         for name, outcome in self._now.outcomes.items():
             earlier = _NOTHING if self._before is None else self._before.outcomes.get(name)
             if earlier is not None:
@@ -213,9 +213,9 @@ class _Positions:
             return "worse"
         return "better" if here * WAD > then * (WAD + self._tolerance) else None
 
-    def _today(self, before: SeenPosition) -> Iterator[Told]:
+    def _today(self, before: bool) -> Iterator[Told]:
         now = self._now.liquidatable
-        if now != before.liquidatable:
+        if now != before:
             said = "it can be liquidated now" if now else "it cannot be liquidated any more"
             yield _worse(now), replace(self._blank, kind="liquidatable", text=said)
 

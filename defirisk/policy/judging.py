@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from defirisk.errors import BadPolicy, ChangeRefused, DefiriskError, StaleRecording
+from defirisk.errors import BadPolicy, ChangeRefused, DefiriskError, StaleBlock, StaleRecording
 from defirisk.model import Position, PositionStatus
 from defirisk.model import Warning as Notice
 from defirisk.policy.findings import FailOn, Finding, PolicyResult, Problem, Status
@@ -18,7 +18,7 @@ from defirisk.policy.rules import RULES, Judged, Matter
 from defirisk.policy.terms import Clause, Policy, Waiver, Wallet
 from defirisk.policy.waivers import waive
 from defirisk.report.check import Account, Check, differs
-from defirisk.report.figures import age
+from defirisk.report.figures import span
 from defirisk.report.legs import unpriced_message
 from defirisk.report.sanitize import clean, symbol
 
@@ -63,13 +63,15 @@ def judge_policy(policy: Policy, check: Check, terms: Terms) -> PolicyResult:
 
 
 def unread(policy: Policy, cause: DefiriskError, terms: Terms) -> PolicyResult:
-    """The policy where nothing could be read at all: every check of it is an error."""
+    """The policy where nothing could be read at all: every check of it is an error; the cause is the first problem."""
     today = datetime.fromtimestamp(terms.now, UTC).date()
     said = f"nothing could be read: {cause.message}"
     benches = [bench for wallet in policy.wallets for bench in _benches(policy, wallet, wallet.address)]
     found = tuple(finding for bench in benches for finding in bench.unread(None, cause.code, said))
     problem = Problem(cause.code, cause.message, cause.exit_code, hint=cause.hint)
-    return PolicyResult(policy.file, today, found, (problem,), fail_on=terms.fail_on)
+    judged = {wallet.address for wallet in policy.wallets}
+    over = waive(found, [waiver for waiver in policy.waivers if waiver.wallet in judged], today).problems
+    return PolicyResult(policy.file, today, found, (problem, *over), fail_on=terms.fail_on)
 
 
 # --- wallets and accounts -----------------------------------------------------------------------------------------
@@ -123,17 +125,21 @@ def _resolved(
 
 
 def _stale(policy: Policy, check: Check, now: int) -> Iterator[Problem]:
-    """A recording older than ``max_age``: what it shows may long be untrue, so it is no basis to pass."""
-    most = policy.source.max_age
-    if most is None or check.read_at is not None or now - check.timestamp <= most:
+    """A block too far from the clock, either way: what it shows may long be untrue, so it is no basis to pass.
+
+    Every other age, an oracle's too, is as of that block: one that lags makes all of them look young.
+    """
+    live, source = check.read_at is not None, policy.source
+    key, most = ("max_block_age", source.max_block_age) if live else ("max_age", source.max_age)
+    passed = now - check.timestamp
+    if most is None or abs(passed) <= most:
         return
-    yield Problem(
-        StaleRecording.code,
-        f"{clean(check.source)} is {age(now - check.timestamp)} old, more than the max_age of {age(most)}",
-        StaleRecording.exit_code,
-        policy.lines.get("max_age"),
-        "record it again: `defirisk record`",
-    )
+    kind: type[DefiriskError] = StaleBlock if live else StaleRecording
+    what = f"block {check.block:,} of {clean(check.source)}" if live else clean(check.source)
+    how = f"is {span(passed)} old" if passed >= 0 else f"is dated {span(-passed)} after the clock"
+    hint = "name no --block, and an endpoint that keeps up" if live else "record it again: `defirisk record`"
+    said = f"{what} {how}, more than the {key} of {span(most)}"
+    yield Problem(kind.code, said, kind.exit_code, policy.lines.get(key), hint)
 
 
 # --- judging ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from defirisk.model import Collateral, Debt, Outcome, Token, Unit
 from defirisk.policy.findings import Figure
 from defirisk.policy.terms import Clause, Limit
 from defirisk.policy.values import Place, duration, fixed, number, texts
-from defirisk.report.figures import age, health, money
+from defirisk.report.figures import health, money, span
 from defirisk.report.sanitize import symbol
 
 if TYPE_CHECKING:
@@ -214,10 +214,10 @@ class MaxOracleAge:
             text = f"the oracle of {name} does not say when its price was updated"
             return Judged(True, text, None, token, limit=limit)
         if seconds < 0:
-            text = f"the oracle of {name} dates its price {age(-seconds)} after the block: its age is not known"
+            text = f"the oracle of {name} dates its price {span(-seconds)} after the block: its age is not known"
             return Judged(True, text, None, token, limit=limit)
         old = seconds > limit.raw
-        text = f"the price of {name} is {age(seconds)} old, {'more' if old else 'not more'} than {_whole(limit.raw)}"
+        text = f"the price of {name} is {span(seconds)} old, {'more' if old else 'not more'} than {span(limit.raw)}"
         return Judged(old, text, None, token, Figure(seconds, unit="s"), limit)
 
 
@@ -237,11 +237,6 @@ def _unpaid(loss: int, most: int, unit: Unit) -> str:
         return "no debt would stay unpaid"
     allowed = f"{'more than' if loss > most else 'within'} the {money(most, unit)} allowed"
     return f"{money(loss, unit)} of debt would stay unpaid, {allowed}"
-
-
-def _whole(seconds: int) -> str:
-    """A limit as people say it: ``3 h``, not ``3 h 0 min``."""
-    return age(seconds).removesuffix(" 0 min")
 
 
 def _base_units(limit: Decimal, unit: Unit) -> int:

@@ -13,7 +13,7 @@ from defirisk.policy.terms import Source
 from defirisk.policy.values import Place, duration, integer, text
 
 T = TypeVar("T")
-SOURCE_KEYS: Final = ("chain", "block", "fixture", "rpc_env", "rpc", "max_age")
+SOURCE_KEYS: Final = ("chain", "block", "fixture", "rpc_env", "rpc", "max_age", "max_block_age")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
@@ -30,6 +30,8 @@ def read_source(place: Place, document: Mapping[str, Any], folder: Path) -> Sour
         )
     if "fixture" in document and "rpc_env" in document:
         place.at("rpc_env").refuse("contradicts fixture", "a run reads a recording or an endpoint")
+    if "block" in document and "max_block_age" in document:
+        place.at("max_block_age").refuse("contradicts block", "one block grows older every day: leave one out")
 
     def taken(key: str, read: Callable[[Place, Any], T]) -> T | None:
         return read(place.at(key), document[key]) if key in document else None
@@ -40,6 +42,7 @@ def read_source(place: Place, document: Mapping[str, Any], folder: Path) -> Sour
         fixture=taken("fixture", lambda at, value: _fixture(at, value, folder)),
         rpc_env=taken("rpc_env", _variable),
         max_age=taken("max_age", lambda at, value: duration(at, value, "7d")),
+        max_block_age=taken("max_block_age", lambda at, value: duration(at, value, "10m")),
     )
 
 

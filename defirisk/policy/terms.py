@@ -65,7 +65,8 @@ class Waiver:
 class Source:
     """Where the policy says that the chain is read; ``rpc_env`` names a variable, since a URL may hold a key.
 
-    ``fixture`` is a path that the working directory resolves; ``max_age`` seconds, of a recording.
+    ``fixture`` is a path that the working directory resolves; ``max_age`` is how far from the clock a recording's block
+    may be, ``max_block_age`` the same of an endpoint's, seconds.
     """
 
     chain: str | None = None
@@ -73,6 +74,7 @@ class Source:
     fixture: str | None = None
     rpc_env: str | None = None
     max_age: int | None = None
+    max_block_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

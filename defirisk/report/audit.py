@@ -121,6 +121,8 @@ def _market(name: str, sums: MarketSums | None) -> Json:
         "unit": clean(known.unit) or None,
         "wallets": _statuses(known.statuses),
         "differ_from_contract": known.differing,
+        "nearest_liquidation": {"sought": known.sought, "unproved": known.unproved},
+        "position_warnings": {clean(code): count for code, count in sorted(known.warnings.items())},
         **_sums(total, ""),
     }
 

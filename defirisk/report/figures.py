@@ -95,6 +95,16 @@ def age(seconds: int) -> str:
     return f"{days:,} day{'' if days == 1 else 's'}"
 
 
+def span(seconds: int) -> str:
+    """``3 h``, ``1 day 12 h 5 s``: exact, where two of them are compared."""
+    parts, left = [], seconds
+    for size, name in ((_DAY, "day"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s")):
+        count, left = _whole(left, size), left % size
+        plural = "s" if name == "day" and count > 1 else ""
+        parts += [f"{count:,} {name}{plural}"] if count else []
+    return " ".join(parts) or "0 s"
+
+
 def counted(count: int, noun: str) -> str:
     """``1 wallet``, ``1,234 wallets``: any noun whose plural takes an s."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -23,4 +23,5 @@ def _limit(limit: Limit) -> dict[str, Any]:
         "open": limit.open,
         "cap_raw": None if limit.cap is None else str(limit.cap),
         "room_raw": None if limit.room is None else str(limit.room),
+        "bound_by": limit.bound_by,
     }

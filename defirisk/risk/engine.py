@@ -95,7 +95,7 @@ def analyse(
 
 
 def _limits(position: Position) -> tuple[Limits, ...]:
-    limits: tuple[Limits, ...] = position.rules.limits(position.state)
+    limits: tuple[Limits, ...] = position.rules.limits(position.state, position.listing)
     return limits
 
 

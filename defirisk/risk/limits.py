@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from defirisk.fixedpoint import decimal_string
-from defirisk.model import Limits, Standing
+from defirisk.model import Bound, Limits, Standing
 from defirisk.model import Warning as Notice
 
 
-def limit_warnings(told: Iterable[Limits], standing: Standing) -> Iterator[Notice]:
+def limit_warnings(every: Iterable[Limits], standing: Standing) -> Iterator[Notice]:
     """The caps that a position with debt runs into; what is paused or frozen its reader has said already."""
     if not standing.debt:
         return
     supplied = {leg.slot: leg.amount for leg in standing.collateral}
     owed = {leg.slot for leg in standing.debt}
-    for limits in told:
+    for limits in every:
         if limits.slot in supplied:
             yield from _supply(limits, supplied[limits.slot])
         if limits.slot in owed:
@@ -36,5 +36,11 @@ def _supply(limits: Limits, held: int) -> Iterator[Notice]:
 
 
 def _borrow(limits: Limits) -> Iterator[Notice]:
-    if limits.borrow is not None and limits.borrow.open and limits.borrow.room == 0:
-        yield Notice("borrow-cap", f"{limits.token.symbol} is at its borrow cap: more of it cannot be borrowed here")
+    borrow, symbol = limits.borrow, limits.token.symbol
+    if borrow is None or not borrow.open or borrow.room != 0:
+        return
+    if borrow.bound_by is Bound.DEBT_CEILING:
+        text = f"the debt ceiling of the isolated collateral is reached: no more {symbol} can be borrowed against it"
+        yield Notice("debt-ceiling", text)
+    else:
+        yield Notice("borrow-cap", f"{symbol} is at its borrow cap: more of it cannot be borrowed here")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from defirisk.auditing.ask import Ask
-from defirisk.auditing.begin import Begun, stored_listing, take_list
+from defirisk.auditing.begin import Begun, resolved, stored_listing, take_list
 from defirisk.auditing.listing import wallets_of
 from defirisk.auditing.state import State, state_for
 from defirisk.chain.calls import Chain
@@ -52,6 +52,7 @@ async def take(ask: Ask, path: Path, *, progress: ProgressHook | None = None, sa
     with state_for(None, resume=False) as state:
         begun = take_list(ask, state, progress, say)
         async with opened(ask.where, one_chain(ask.where)) as chain:
+            begun = await resolved(begun, ask, state, chain, progress=progress, say=say)
             deployments = deployments_for(ask.where, chain)
             for one in deployments:
                 types_of(one.protocol)

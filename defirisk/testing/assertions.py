@@ -23,6 +23,7 @@ Number = int | str | Decimal | float
 _TOLD: Final = 3
 """Positions that are told in full; of the rest a line each."""
 _UNREAD: Final = "COULD NOT BE JUDGED: "
+_UNPROVED: Final = "which is not proved to be the nearest: one nearer may liquidate"
 
 
 def assert_survives(checked: Checked, *scenarios: str) -> None:
@@ -107,6 +108,7 @@ def assert_liquidation_price(
     at_most: Number | None = None,
     raw: int | None = None,
     direction: str = "down",
+    unproved: bool = False,
 ) -> None:
     """The nearest price of an asset that liquidates a position, all else as it is, is within bounds.
 
@@ -120,9 +122,10 @@ def assert_liquidation_price(
         at_most: the upper bound.
         raw: the exact price, an integer in the unit of the oracle.
         direction: ``down`` or ``up``: which way the price moves.
+        unproved: also take a price of which the search could not prove that none nearer liquidates.
 
     Raises:
-        AssertionError: it is not, or a position could not be judged.
+        AssertionError: it is not, is not proved to be the nearest, or a position could not be judged.
         InputError: no bound, nobody has the asset, or the thresholds were not asked for.
     """
     __tracebackhide__ = True
@@ -132,7 +135,7 @@ def assert_liquidation_price(
     checked, breaches = _held(checked), []
     for one, found in _thresholds(checked, asset, Direction(direction)):
         least, most = _price_range(one, found)
-        bounds = []
+        bounds = [] if found.proved or unproved else [f"{_UNPROVED} (unproved=True takes it all the same)"]
         if low is not None and least < low:
             bounds.append(f"below {at_least}")
         if high is not None and (most is None or most > high):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from defirisk.api import Scenarios, check, check_async
+from defirisk.api import Scenarios, check_async
+from defirisk.calling import blocking
 from defirisk.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class RecordedChain:
         """The wallets that were recorded, EIP-55."""
         return self._replay.fixture.wallets
 
-    def check(
+    async def check_async(
         self,
         *addresses: str,
         scenarios: Scenarios | None = (),
@@ -54,7 +55,7 @@ class RecordedChain:
         families: Mapping[str, str] | None = None,
         thresholds: bool = False,
     ) -> CheckResult:
-        """Check wallets of the recording as :func:`defirisk.check` does, also where an event loop is running.
+        """Check wallets of the recording as :func:`defirisk.check` does.
 
         Args:
             addresses: some of the wallets; none: all of them.
@@ -68,19 +69,17 @@ class RecordedChain:
             InputError: an address, market or scenario that makes no sense.
             ReadError: the recording lacks what was asked for.
         """
-        return check(addresses, **self._asked(scenarios, markets, liquidator, families, thresholds))
+        return await check_async(
+            addresses,
+            fixture=self._replay,
+            scenarios=scenarios,
+            markets=markets,
+            liquidator=liquidator,
+            families=families,
+            thresholds=thresholds,
+        )
 
-    async def check_async(
-        self,
-        *addresses: str,
-        scenarios: Scenarios | None = (),
-        markets: str | Iterable[str] = (),
-        liquidator: str = "largest",
-        families: Mapping[str, str] | None = None,
-        thresholds: bool = False,
-    ) -> CheckResult:
-        """As :meth:`check`, to be awaited."""
-        return await check_async(addresses, **self._asked(scenarios, markets, liquidator, families, thresholds))
+    check = blocking(check_async)
 
     def position(
         self,
@@ -109,16 +108,6 @@ class RecordedChain:
         raise InputError(
             f"{self.source} holds {len(found)} positions {where}", hint=f"name one: {held}" if held else None
         )
-
-    def _asked(self, scenarios: Any, markets: Any, liquidator: str, families: Any, thresholds: bool) -> dict[str, Any]:
-        return {
-            "fixture": self._replay,
-            "scenarios": scenarios,
-            "markets": markets,
-            "liquidator": liquidator,
-            "families": families,
-            "thresholds": thresholds,
-        }
 
     def __repr__(self) -> str:
         """One line."""

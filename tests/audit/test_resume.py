@@ -138,7 +138,7 @@ def test_killed_again_and_again_at_odd_times(folder, endpoint, reference):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_an_interrupt_is_130_and_leaves_what_can_be_resumed(how, folder, endpoint, reference):
+def test_an_interrupt_says_what_is_kept_and_leaves_what_can_be_resumed(how, folder, endpoint, reference):
     endpoint.latency = 0.05
     state = folder / "p.csv.resume"
     process = start(command(endpoint, folder))
@@ -146,7 +146,9 @@ def test_an_interrupt_is_130_and_leaves_what_can_be_resumed(how, folder, endpoin
         time.sleep(0.002)
     process.send_signal(how)
     out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err.splitlines()[-1]) == (130, "", "interrupted")
+    assert (process.returncode, out) == (128 + how, "")
+    kept = f"what was read is kept in {state}; the same command with --resume goes on"
+    assert err.splitlines()[2:] == [f"interrupted: {kept}"]
     assert not list(folder.glob(".*"))
     endpoint.latency = 0
     run = finished(folder, endpoint, reference).json["run"]

@@ -11,10 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from defirisk.cli.app import COMMANDS, app
+from defirisk.risk.scenario_files import presets
 
 from .conftest import CLOSE, RECORDING, Run
 
@@ -116,7 +118,7 @@ def test_an_interrupt_is_130() -> None:
         out, err = process.communicate(timeout=30)
         connection.close()
     assert (process.returncode, out) == (130, "")
-    assert err.strip() == "interrupted"
+    assert err.strip() == "interrupted: nothing was written, nothing is kept"
 
 
 def test_a_file_is_replaced_whole_with_its_mode(tmp_path: Path) -> None:
@@ -143,6 +145,30 @@ def test_every_command_has_a_worked_example_and_the_help_that_is_listed(name: st
     command = app.get_command(None, name)  # type: ignore[arg-type]
     assert command
     assert command.get_short_help_str(200) == COMMANDS[name]
+
+
+def test_the_options_of_check_are_listed_by_what_they_are_about() -> None:
+    lines = CliRunner().invoke(app, ["check", "--help"]).output.splitlines()
+    titles = [line for line in lines if line[:1].isalpha() and line.endswith(":")]
+    assert titles == [
+        "What to read:", "Prices and liquidations:", "What if:", "Policy:", "Output:", "Other options:",
+    ]  # fmt: skip
+    command = app.get_command(None, "check")  # type: ignore[arg-type]
+    for option in (one for one in command.params if isinstance(one, click.Option)):
+        assert sum(line.split()[:1] in ([option.opts[0]], [f"{option.opts[0]},"]) for line in lines) == 1, option.name
+
+
+def test_only_check_takes_several_chains_and_says_so(run: Run) -> None:
+    for name in ("check", "audit", "snapshot", "record"):
+        text = " ".join(CliRunner().invoke(app, [name, "--help"]).output.split())
+        assert ("Chain, repeatable, or `all`." in text) is (name == "check")
+    ran = run("record", "0x" + "11" * 20, "--chain", "all", "-o", "never.json")
+    assert (ran.code, ran.err.splitlines()[0]) == (2, "error[input]: one chain at a time, not all")
+
+
+def test_an_unknown_preset_is_answered_with_all_of_them(run: Run) -> None:
+    ran = run("demo", "--scenario", "?")
+    assert (ran.code, ran.err.splitlines()[-1]) == (2, f"hint: presets: {', '.join(sorted(presets()))}")
 
 
 def test_version(run: Run) -> None:

@@ -36,7 +36,6 @@ class Plan:
 
 COLLATERAL = ("WETH", "WBTC", "USDC", "DAI", "wstETH", "LINK", "AAVE", "MKR", "LONG")
 BORROWABLE = ("WETH", "WBTC", "USDC", "DAI", "USDT", "wstETH", "LINK", "MKR", "LONG")
-STABLES = ("USDC", "DAI", "USDT")
 
 
 def _shares(rng: random.Random, names: Sequence[str]) -> tuple[tuple[str, float], ...]:

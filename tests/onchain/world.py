@@ -11,7 +11,7 @@ from eth_utils import to_checksum_address
 
 from . import artifacts
 from .deploy import TREASURY, Deployment
-from .evm import MAX, ZERO, Contract, Evm, Transaction, succeeded
+from .evm import MAX, Contract, Evm, Transaction, succeeded
 from .rpc import Rpc, RpcError
 from .views import ask
 
@@ -293,9 +293,6 @@ class World:
         """Put a sequencer sentinel that allows borrowing and, or not, liquidation."""
         sentinel = self.evm.deploy(artifacts.ours()["Sentinel"], True, liquidation)
         self.market.provider.send("setPriceOracleSentinel", sentinel.address)
-
-    def remove_sentinel(self) -> None:
-        self.market.provider.send("setPriceOracleSentinel", ZERO)
 
     def add_token(self, symbol: str, token: Contract, feed: Contract) -> None:
         """Make a further token known to the market's helpers (it still has to be listed)."""

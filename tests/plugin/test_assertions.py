@@ -161,6 +161,21 @@ def test_liquidation_prices(close, chain: RecordedChain) -> None:
     assert "by no fall of USDT, below" in failure(assert_liquidation_price, close, "USDT", at_least=0.01)
 
 
+def test_a_price_that_is_not_proved_to_be_the_nearest_is_no_ground_to_pass(close) -> None:
+    """The search gave up: bounds that fit it may not fit the nearest price, which nobody knows."""
+    from dataclasses import replace
+
+    unsure = replace(close, thresholds=tuple(replace(found, proved=False) for found in close.thresholds))
+    assert_liquidation_price(close, "WBTC", at_most=50_000)
+    told = failure(assert_liquidation_price, unsure, "WBTC", at_most=50_000)
+    assert "is liquidated at WBTC $42,559.35, which is not proved to be the nearest: one nearer may liquidate" in told
+    assert "by no rise of WBTC, which is not proved" in failure(
+        assert_liquidation_price, unsure, "WBTC", at_least=1, direction="up"
+    )
+    assert_liquidation_price(unsure, "WBTC", at_most=50_000, unproved=True)
+    assert "above 1" in failure(assert_liquidation_price, unsure, "WBTC", at_most=1, unproved=True)
+
+
 def down_slot(one) -> int:
     return next(slot for slot, token in enumerate(one.position.tokens) if token.symbol == "WBTC")
 

@@ -179,7 +179,42 @@ def test_wallets_and_positions_come_and_go(after: Callable[..., Ran]) -> None:
     ran = after(edit)
     assert told(ran, "new") == [("position", "treasury", None), ("wallet", "desk", None)]
     assert [(one["kind"], one["wallet"]) for one in changes(ran)["gone"]] == [("wallet", CLOSE)]
-    assert told(ran, "worse") == [], "a new wallet's breaches are its own"
+    breaches = [one for one in ran.policy["findings"] if one["status"] == "breach"]
+    assert [(one["rule"], one["scenario"]) for one in changes(ran)["worse"]] == [
+        (one["rule"], one["scenario"]) for one in breaches
+    ]
+    assert {one["kind"] for one in changes(ran)["worse"]} == {"breach"}
+
+
+@pytest.mark.parametrize("policy", [True, False])
+def test_a_new_wallet_in_breach_does_not_slip_in(after: Callable[..., Ran], check: Check, policy: bool) -> None:
+    """Whether it was compared or not: nobody has looked at it before. One that keeps the rules is only told."""
+
+    def edit(label: str, address: str) -> Edit:
+        def edited(document: Any) -> None:
+            document["accounts"] = [one for one in document["accounts"] if one["address"] != address]
+            held = [one for one in document["policy"]["findings"] if one["label"] != label]
+            document["policy"] = document["policy"] | {"findings": held} if policy else None
+
+        return edited
+
+    ran = after(edit("desk", UNDER), "--fail-on", "worse", "--report", "junit=a.xml")
+    assert (ran.code, {one["label"] for one in changes(ran)["worse"]}) == (1, {"desk"})
+    said = [one["text"] for one in changes(ran)["worse"]]
+    assert "survives at -30% is breached, and was not in the baseline" in said
+    assert "was not in the baseline" in Path("a.xml").read_text()
+    ran = after(edit("treasury", SAFE), "--fail-on", "worse")
+    assert (ran.code, told(ran, "worse"), told(ran, "new")) == (0, [], [("wallet", "treasury", None)])
+
+
+def test_a_new_wallets_waived_breach_is_only_told(write: Write, check: Check) -> None:
+    waived = BODY + "".join(waiver("desk", rule) for rule in ("min_health_factor", "survives", "max_bad_debt"))
+    write(waived)
+    document = check("--format", "json").json
+    document["accounts"] = [one for one in document["accounts"] if one["address"] != UNDER]
+    Path("before.json").write_text(json.dumps(document))
+    ran = check("--baseline", "before.json", "--fail-on", "worse", "--format", "json")
+    assert (ran.code, told(ran, "worse"), told(ran, "new")) == (0, [], [("wallet", "desk", None)])
 
 
 def test_a_position_that_is_gone(write: Write, check: Check) -> None:
@@ -197,7 +232,10 @@ def test_a_new_position_that_a_scenario_liquidates_is_worse(write: Write, check:
     document["accounts"][0]["positions"] = []
     Path("before.json").write_text(json.dumps(document))
     ran = check("--baseline", "before.json", "--format", "json")
-    assert {one["kind"] for one in changes(ran)["worse"]} == {"liquidatable", "bad-debt"}
+    assert {(one["kind"], one["scenario"]) for one in changes(ran)["worse"]} == {
+        ("liquidatable", None), ("liquidatable", "-30%"), ("liquidatable", "-40%"),
+        ("bad-debt", "-30%"), ("bad-debt", "-40%"),
+    }  # fmt: skip
 
 
 def test_a_baseline_without_a_policy_or_with_other_scenarios_says_what_was_not_compared(

@@ -119,7 +119,7 @@ def test_nor_where_another_reader_passes_such_a_time_on() -> None:
     assert found
     for one in found:
         assert (one.breached, one.measured) == (True, None)
-        assert "dates its price 1 min after the block: its age is not known" in one.text
+        assert "dates its price 1 min 30 s after the block: its age is not known" in one.text
 
 
 def test_an_oracle_of_what_does_not_count_does_not_matter() -> None:
@@ -379,6 +379,17 @@ def test_wrong_usage(write: Write, check: Check, args: tuple[str, ...], said: st
 def test_options_of_a_policy_need_one(check: Check, option: str) -> None:
     ran = check(SAFE, "--fixture", str(DEMO), option, today=None)
     assert (ran.code, "is of a policy, and there is none" in ran.err) == (2, True)
+    assert "hint: write a defirisk.toml with [[wallet]]" in ran.err
+
+
+def test_what_keeps_a_policy_from_being_used_is_said(write: Write, check: Check) -> None:
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n")
+    for args, hint in (
+        ((SAFE,), "beside ADDRESS none is looked for: name it with --policy defirisk.toml"),
+        (("--no-policy",), "leave out --no-policy"),
+    ):
+        ran = check(*args, "--baseline", "b.json", today=None)
+        assert (ran.code, f"hint: {hint}" in ran.err) == (2, True)
 
 
 def test_thresholds_only_where_asked_for(write: Write, check: Check) -> None:
@@ -460,6 +471,38 @@ def test_the_last_second_decides_a_recordings_age(write: Write, check: Check) ->
     for age, code in ((seconds, 0), (seconds - 1, 3)):
         write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n", head=f'max_age = "{age}s"')
         assert check().code == code
+
+
+def test_a_recording_dated_after_the_clock_is_no_young_one(write: Write, check: Check) -> None:
+    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n", head='max_age = "36h"')
+    for day, code in (("2024-03-13", 0), ("2024-03-12", 3)):
+        ran = check(today=day)
+        assert (ran.code, "demo.json.gz is dated 2 days 1 h 38 min 36 s after the clock, more than" in ran.err) == (
+            code,
+            code == 3,
+        )
+        assert ("the max_age of 1 day 12 h" in ran.err) == (code == 3)
+
+
+def test_an_endpoint_that_lags_is_code_3(write: Write, check: Check) -> None:
+    """Its block's oracles look young, measured at that block: what is old is the block."""
+    v3 = next(m for m in json.loads(gzip.decompress(DEMO.read_bytes()))["markets"] if m["protocol"] == "aave-v3")
+    rules = '[policy]\nmin_health_factor = 1.2\nmax_oracle_age = "1h"\n'
+    with RpcServer.of_fixture(DEMO) as server:
+        for key, most, day, code, how in (
+            ("max_block_age", 80_484, "2024-03-15", 0, ""),
+            ("max_block_age", 80_483, "2024-03-15", 3, "is 22 h 21 min 24 s old, more than the max_block_age of 22 h 21 min 23 s"),
+            ("max_block_age", 5_916, "2024-03-14", 0, ""),
+            ("max_block_age", 5_915, "2024-03-14", 3, "is dated 1 h 38 min 36 s after the clock"),
+            ("max_age", 1, "2026-11-24", 0, ""),
+        ):  # fmt: skip
+            write(wallet(SAFE) + rules, head=f'{key} = "{most}s"\nmarkets = ["aave-v3@{v3["entry"]}"]', fixture=None)
+            ran = check("--rpc", server.url, "--format", "json", today=day)
+            assert (ran.code, ran.policy["counts"]["ok"], ran.policy["failed"]) == (code, 3, False), ran.err
+            assert [(p["code"], p["line"]) for p in ran.policy["problems"]] == [("stale-block", 1)] * (code == 3)
+            assert f"block 40,000,439 of {server.url.split('/')[2]} {how}" in ran.err or not how
+    write(wallet(SAFE) + rules, head='max_block_age = "1s"')
+    assert check().code == 0, "a recording's own age is that of max_age"
 
 
 def test_what_could_not_be_read_is_an_error_and_breaches_are_still_listed(write: Write, check: Check) -> None:

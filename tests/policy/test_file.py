@@ -129,6 +129,8 @@ BAD = [
     ('chain = "etherium"\n' + ONE + RULES, 1, "no chain is known as 'etherium'", "did you mean ethereum"),
     ("block = -1\n" + ONE + RULES, 1, "expected a block number such as 23000000, found the number -1", ""),
     ('max_age = "soon"\n' + ONE + RULES, 1, 'max_age: expected a time such as "7d"', ""),
+    ("max_block_age = 600\n" + ONE + RULES, 1, 'max_block_age: expected a time such as "10m", found the number 600', ""),
+    ('block = 5\nmax_block_age = "10m"\n' + ONE + RULES, 2, "max_block_age: contradicts block", "leave one out"),
     ('fixture = "a.gz"\nrpc_env = "MY_RPC"\n' + ONE + RULES, 2, "rpc_env: contradicts fixture", ""),
     ("wallet = 1\n" + RULES, 1, "wallet: expected an array of tables, [[wallet]], found the number 1", ""),
     ('[[wallet]]\nlabel = "x"\n' + RULES, 1, 'wallet[1]: the key "address" is missing', ""),

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +29,7 @@ from defirisk.report.policy import table as table_report
 from defirisk.report.table.style import console_for
 
 from .conftest import ALL_FOUR, DEMO, SAFE, UNDER, Check, Write, waiver, wallet
+from .judges import SARIF, judge_junit
 
 RULES_OF_ALL = '[policy]\nmin_health_factor = 1.2\nsurvives = ["-30%"]\nmax_bad_debt = 0\nmax_oracle_age = "3h"\n'
 WAIVER = Waiver(UNDER, "desk", "survives", "unwinding", date(2026, 12, 31))
@@ -66,7 +66,7 @@ VERDICT = {"failure": {"message", "type"}, "error": {"message", "type"}, "skippe
 
 
 def junit_of(text: str) -> ET.Element:
-    """Parse, and hold it to what Jenkins' junit-10.xsd and its like allow: elements, attributes, order, counts."""
+    """Parse, and hold it to the elements, attributes and order of Jenkins' junit-10.xsd; its counts are judged too."""
     root = ET.fromstring(text)
     assert (root.tag, set(root.attrib)) == ("testsuites", SUITES)
     for suite in root:
@@ -75,27 +75,12 @@ def junit_of(text: str) -> ET.Element:
         tags = [child.tag for child in suite]
         assert tags == sorted(tags), "properties stand before the cases"
         assert set(tags) <= {"properties", "testcase"}
-        cases = suite.findall("testcase")
-        for case in cases:
+        for case in suite.findall("testcase"):
             assert set(case.attrib) == CASE
-            assert len(case) <= 1, "consumers keep one verdict a case"
             for verdict in case:
                 assert set(verdict.attrib) == VERDICT[verdict.tag]
-        assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases)
-        assert int(suite.get("tests", "")) == len(cases)
-        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-            assert int(suite.get(name, "")) == len(suite.findall(f"testcase/{tag}"))
-    for name in ("tests", "failures", "errors"):
-        assert int(root.get(name, "")) == sum(int(suite.get(name, "")) for suite in root)
+    assert len(judge_junit(text)) == len(list(root.iter("testcase"))), "no two cases of a suite are called the same"
     return root
-
-
-def verdicts(root: ET.Element) -> dict[tuple[str, str], str]:
-    return {
-        (suite.get("name", ""), case.get("name", "")): case[0].tag if len(case) else "ok"
-        for suite in root
-        for case in suite.findall("testcase")
-    }
 
 
 def test_junit_has_a_case_a_wallet_and_rule(write: Write, check: Check) -> None:
@@ -104,7 +89,8 @@ def test_junit_has_a_case_a_wallet_and_rule(write: Write, check: Check) -> None:
     write(wallets + RULES_OF_ALL + waiver("desk", "survives"))
     ran = check("--report", "junit=out.xml")
     assert ran.code == 3
-    found = verdicts(junit_of(Path("out.xml").read_text()))
+    junit_of(Path("out.xml").read_text())
+    found = judge_junit(Path("out.xml").read_text())
     rules = ("min_health_factor", "survives", "max_bad_debt", "max_oracle_age")
     assert found == {
         **{("treasury", rule): "ok" for rule in rules},
@@ -136,7 +122,7 @@ def test_junit_shows_the_waivers_reason_and_the_runs_problems() -> None:
     for fail_on, verdict in ((FailOn.BREACH, "system-out"), (FailOn.WORSE, "failure"), (FailOn.ANY, "failure")):
         made = result(finding(Status.WAIVED), problems=(expired,), changes=worse, fail_on=fail_on)
         root = junit_of(junit.text(made, None))
-        assert verdicts(root) == {
+        assert judge_junit(junit.text(made, None)) == {
             ("desk", "survives"): "skipped",
             ("defirisk.toml", "expired-waiver 1 (line 20)"): "error",
             ("defirisk.toml", "nothing worse than the baseline"): verdict,
@@ -164,7 +150,7 @@ def test_no_text_breaks_a_report(label: str, text: str, reason: str) -> None:
     junit_of(junit.text(made, None))
     assert "\n" not in "".join(github.commands(made, text))
     assert all(line.startswith(("::error ", "::warning ")) for line in github.commands(made, text))
-    VALID.validate(sarif.document(made, None, "1.0.0"))
+    SARIF.validate(sarif.document(made, None, "1.0.0"))
     assert len(list(csv.reader(io.StringIO(csv_report.text(made))))) == 3
     told = json.dumps(json_report.policy(made)) + markdown.text(made, None) + table_of(made)
     assert not re.search(r"^\s*::", told, re.MULTILINE)
@@ -182,155 +168,15 @@ def table_of(made: PolicyResult) -> str:
 
 # --- SARIF ----------------------------------------------------------------------------------------------------------
 
-MESSAGE = {
-    "type": "object",
-    "properties": {"text": {"type": "string"}},
-    "required": ["text"],
-    "additionalProperties": False,
-}
-LOCATION = {
-    "type": "object",
-    "properties": {
-        "physicalLocation": {
-            "type": "object",
-            "properties": {
-                "artifactLocation": {
-                    "type": "object",
-                    "properties": {
-                        "uri": {"type": "string", "pattern": r"^[A-Za-z0-9._~/:%!$&'()*+,;=@-]+$"},
-                        "uriBaseId": {"const": "%SRCROOT%"},
-                    },
-                    "required": ["uri"],
-                    "additionalProperties": False,
-                },
-                "region": {
-                    "type": "object",
-                    "properties": {"startLine": {"type": "integer", "minimum": 1}},
-                    "required": ["startLine"],
-                    "additionalProperties": False,
-                },
-            },
-            "required": ["artifactLocation"],
-            "additionalProperties": False,
-        }
-    },
-    "required": ["physicalLocation"],
-    "additionalProperties": False,
-}  # fmt: skip
-LEVEL = {"enum": ["none", "note", "warning", "error"]}
-NOTIFICATION = {
-    "type": "object",
-    "properties": {
-        "level": LEVEL,
-        "message": MESSAGE,
-        "descriptor": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"], "additionalProperties": False},
-        "locations": {"type": "array", "items": LOCATION},
-    },
-    "required": ["message"],
-    "additionalProperties": False,
-}  # fmt: skip
-RULE = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string"},
-        "name": {"type": "string", "pattern": "^[A-Z][A-Za-z]+$"},
-        "shortDescription": MESSAGE,
-        "fullDescription": MESSAGE,
-        "help": MESSAGE,
-        "defaultConfiguration": {"type": "object", "properties": {"level": LEVEL}, "additionalProperties": False},
-    },
-    "required": ["id"],
-    "additionalProperties": False,
-}
-RESULT = {
-    "type": "object",
-    "properties": {
-        "ruleId": {"type": "string"},
-        "ruleIndex": {"type": "integer", "minimum": 0},
-        "level": LEVEL,
-        "message": MESSAGE,
-        "locations": {"type": "array", "items": LOCATION, "minItems": 1},
-        "partialFingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
-        "properties": {"type": "object"},
-        "suppressions": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "kind": {"enum": ["inSource", "external"]},
-                    "status": {"enum": ["accepted", "underReview", "rejected"]},
-                    "justification": {"type": "string"},
-                },
-                "required": ["kind"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["message"],
-    "additionalProperties": False,
-}
-SARIF = {
-    "type": "object",
-    "properties": {
-        "$schema": {"type": "string", "format": "uri"},
-        "version": {"const": "2.1.0"},
-        "runs": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "tool": {
-                        "type": "object",
-                        "properties": {
-                            "driver": {
-                                "type": "object",
-                                "properties": {
-                                    "name": {"type": "string"},
-                                    "semanticVersion": {"type": "string"},
-                                    "rules": {"type": "array", "items": RULE, "uniqueItems": True},
-                                },
-                                "required": ["name"],
-                                "additionalProperties": False,
-                            }
-                        },
-                        "required": ["driver"],
-                        "additionalProperties": False,
-                    },
-                    "invocations": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "properties": {
-                                "executionSuccessful": {"type": "boolean"},
-                                "exitCode": {"type": "integer"},
-                                "toolExecutionNotifications": {"type": "array", "items": NOTIFICATION},
-                            },
-                            "required": ["executionSuccessful"],
-                            "additionalProperties": False,
-                        },
-                    },
-                    "results": {"type": "array", "items": RESULT},
-                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-                },
-                "required": ["tool"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["version", "runs"],
-    "additionalProperties": False,
-}
-"""What of SARIF 2.1.0 is written here, as its standard (OASIS, sections 3.13 to 3.58) defines it."""
-VALID = jsonschema.Draft202012Validator(SARIF)
-
 
 def test_sarif_points_at_the_policys_lines(write: Write, check: Check) -> None:
     path = write(wallet(SAFE, "treasury") + wallet(UNDER, "desk") + RULES_OF_ALL + waiver("desk", "survives"))
     assert check("--report", "sarif=out.sarif").code == 1
     document = json.loads(Path("out.sarif").read_text())
-    VALID.validate(document)
+    SARIF.validate(document)
     [run] = document["runs"]
+    named = {rule["id"]: rule.get("name", "") for rule in run["tool"]["driver"]["rules"]}
+    assert all(name.lower() != rule for rule, name in named.items()), "SARIF 3.49.7: a name says what the id does not"
     lines = path.read_text().splitlines()
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == list(RULES)
     assert run["results"]
@@ -383,7 +229,7 @@ def test_sarif_holds_5000_results_breaches_first_and_counts_the_rest() -> None:
 
 def test_a_policy_outside_the_checkout_has_a_whole_uri() -> None:
     made = sarif.document(replace(result(finding()), file="/etc/our policy.toml"), None, "1.0.0")
-    VALID.validate(made)
+    SARIF.validate(made)
     place = made["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": "file:///etc/our%20policy.toml"}
 
@@ -500,6 +346,38 @@ def test_an_output_that_cannot_be_written_leaves_the_reports(write: Write, check
     write(wallet(UNDER, "desk") + RULES_OF_ALL)
     ran = check("-o", "no/such/folder/a.txt", "--report", "csv=a.csv")
     assert (ran.code, "error[unwritable-output]" in ran.err, Path("a.csv").is_file()) == (2, True, True)
+
+
+def test_nothing_read_and_a_report_unwritten_is_code_2(write: Write, check: Check, tmp_path: Path) -> None:
+    """Wrong input goes before incomplete reading; what could be written is, and both are said."""
+    write(wallet(UNDER, "desk") + RULES_OF_ALL, fixture=tmp_path / "none.json.gz")
+    reports = ("--report", "csv=a.csv", "--report", "json=a.json")
+    assert check(*reports).code == 3
+    ran = check(*reports, "--report", "junit=no/a.xml", "--report", "sarif=a.sarif")
+    assert (ran.code, ran.out) == (2, "")
+    assert "error[unwritable-output]: --report junit: no is not a folder" in ran.err
+    assert ran.err.count("error[bad-fixture]: ") == 1
+    assert "--report json: nothing could be read, so there is no result to write" in ran.err
+    assert Path("a.csv").read_text().count(",nothing could be read: ") == len(RULES) + 1, "two scenarios of one"
+    SARIF.validate(json.loads(Path("a.sarif").read_text()))
+    assert not Path("a.json").exists()
+
+
+def test_an_expired_waiver_is_said_also_where_nothing_can_be_read(write: Write, check: Check, tmp_path: Path) -> None:
+    over = waiver("desk", "survives", expires="2026-11-23")
+    path = write(wallet(UNDER, "desk") + RULES_OF_ALL + over, fixture=tmp_path / "none.json.gz")
+    line = path.read_text().splitlines().index("[[waiver]]") + 1
+    ran = check("--report", "junit=a.xml")
+    assert (ran.code, ran.err.count("error[bad-fixture]"), ran.err.count("error[expired-waiver]")) == (2, 1, 1)
+    assert f"expired-waiver 2 (line {line})" in Path("a.xml").read_text()
+    assert check("--policy", "defirisk.toml", "desk").code == 2
+    assert check("--policy", "defirisk.toml", SAFE).code == 3, "the waiver is of a wallet that is not judged"
+
+
+def test_problems_are_said_where_the_result_cannot_be_written(write: Write, check: Check) -> None:
+    write(wallet(UNDER, "desk") + RULES_OF_ALL + waiver("desk", "survives", expires="2026-11-23"))
+    ran = check("-o", "no/a.txt")
+    assert (ran.code, "error[unwritable-output]" in ran.err, "error[expired-waiver]" in ran.err) == (2, True, True)
 
 
 def test_json_and_csv_of_a_policy(write: Write, check: Check) -> None:

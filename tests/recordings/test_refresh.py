@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+import defirisk
 from defirisk.chain import Block, Returned, Reverted
 from defirisk.chain.abi import Abi
 from defirisk.chain.recording import load_fixture
+from defirisk.report.refreshed_json import schema
 from tests.support.rpc_server import RpcError, RpcServer
 
 from .conftest import Run
@@ -19,7 +23,7 @@ from .conftest import Run
 FIRST = "0x0000000000000000000000000000000000001002"
 SECOND = "0x0000000000000000000000000000000000001003"
 POOL = Abi.load("aave_v3")
-LATER = Block(720, 1_722_909_668 + 3600, "0x" + "cc" * 32)
+VALID = jsonschema.Draft202012Validator(schema())
 
 
 @pytest.fixture
@@ -68,8 +72,6 @@ def test_nothing_changed_but_the_block(refresh: Run, endpoint: RpcServer, file: 
 
 
 def test_two_equal_readings_differ_in_nothing(file: Path) -> None:
-    import asyncio
-
     from defirisk.comparing import PositionChange, compare
     from defirisk.reading import read_snapshot
     from defirisk.sources import Where, deployments_for
@@ -87,6 +89,26 @@ def test_interest_alone_is_less_than_is_shown(refresh: Run, endpoint: RpcServer)
 
 
 def test_prices_health_and_settings_are_told(refresh: Run, endpoint: RpcServer, file: Path, market: str) -> None:
+    moved(endpoint)
+    ran = refresh()
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "two.json.gz: block 712 -> 720 of 2024-08-06 02:01:08 UTC, 1 h 0 min later"
+    assert market.split("@")[1].lower() in ran.out.lower()
+    assert "!! 0x0000...1003 liquidatable 1.0054 -> $4,148.55 -> $3,424.79 -> 0.9932 $3,733.70 $3,082.54" in flat(
+        ran.out
+    )
+    assert "WBTC $43,012.77 $38,711.49 -10.00 %" in flat(ran.out)
+    assert "WBTC: liquidation threshold 78 % -> 77 % (1 wallet)" in ran.out
+    assert "now: the contract says that the health factor is" in flat(ran.out)
+    assert lines[-1] == "2 positions changed."
+    held = load_fixture(file).fixture
+    assert (held.block.number, len(held.wallets), len(held.markets)) == (720, 2, 1)
+
+
+def moved(endpoint: RpcServer) -> None:
+    """An hour later every price is a tenth lower and WBTC's threshold a point."""
     later(endpoint, 3600)
     for call, answer in answers_of(endpoint, "getAssetPrice"):
         endpoint.answers[call] = Returned((int.from_bytes(answer.data) * 9 // 10).to_bytes(32))
@@ -94,19 +116,82 @@ def test_prices_health_and_settings_are_told(refresh: Run, endpoint: RpcServer, 
         data = int.from_bytes(answer.data[:32])
         if data >> 16 & 0xFFFF:
             endpoint.answers[call] = Returned((data - (100 << 16)).to_bytes(32) + answer.data[32:])
-    ran = refresh()
+
+
+def test_the_same_for_programs(refresh: Run, endpoint: RpcServer, file: Path, market: str) -> None:
+    before = defirisk.check(fixture=file, scenarios=[], thresholds=False)
+    moved(endpoint)
+    ran = refresh("--format", "json")
     assert ran.code == 0, ran.err
-    lines = ran.out.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert lines[0] == "two.json.gz: block 712 -> 720 of 2024-08-06 02:01:08 UTC, 1 h 0 min later"
-    assert market.split("@")[1].lower() in ran.out.lower()
-    assert "!! 0x0000...1003 liquidatable 1.0054 -> $4,148.55 -> $3,424.79 -> 0.9932 $3,733.70 $3,082.54" in flat(ran.out)
-    assert "WBTC $43,012.77 $38,711.49 -10.00 %" in flat(ran.out)
-    assert "WBTC: liquidation threshold 78 % -> 77 % (1 wallet)" in ran.out
-    assert "now: the contract says that the health factor is" in flat(ran.out)
-    assert lines[-1] == "2 positions changed."
-    held = load_fixture(file).fixture
-    assert (held.block.number, len(held.wallets), len(held.markets)) == (720, 2, 1)
+    told = ran.json
+    VALID.validate(told)
+    assert (told["schema"], told["recording"], told["chain_id"]) == ("defirisk/refresh/1", "two.json.gz", 31337)
+    assert [told[when]["block"] for when in ("before", "after")] == [712, 720]
+    assert told["after"]["block_hash"] == "0x" + "cc" * 32
+    after = defirisk.check(fixture=file, scenarios=[], thresholds=False)
+    for when, result in (("before", before), ("after", after)):
+        for shown, account in zip(told["positions"], result.accounts, strict=True):
+            [held] = account.positions
+            assert (shown["wallet"], shown["market"], shown["change"]) == (account.address, market, "changed")
+            assert shown[when] == {
+                "status": "ok",
+                "health_factor_raw": held.standing.health_factor and str(held.standing.health_factor),
+                "liquidatable": held.standing.liquidatable,
+                "collateral_value_raw": str(held.standing.collateral_value),
+                "debt_value_raw": str(held.standing.debt_value),
+            }
+    [wbtc] = [one for one in told["prices"] if one["symbol"] == "WBTC"]
+    assert (wbtc["before"], wbtc["after"], wbtc["move"]) == ("43012.77000101", "38711.4930009", "-0.100000000000209240")
+    [setting] = [
+        one for one in told["settings"] if one["setting"] == "liquidation threshold" and one["symbol"] == "WBTC"
+    ]
+    assert (setting["before"], setting["after"], setting["wallets"]) == (
+        "0.780000000000000000", "0.770000000000000000", 1,
+    )  # fmt: skip
+    assert any(one["setting"] == "warning" and one["asset"] is None for one in told["settings"])
+
+
+def test_from_python(refresh: Run, endpoint: RpcServer, file: Path, tmp_path: Path) -> None:
+    """Both faces; the file is the very one that the command line writes."""
+    held = file.read_bytes()
+    moved(endpoint)
+    new, newer = tmp_path / "new.json.gz", tmp_path / "newer.json.gz"
+    found = defirisk.refresh(file, new, rpc=endpoint.url)
+    again = asyncio.run(defirisk.refresh_async(str(file), newer, rpc=endpoint.url, block=720))
+    assert file.read_bytes() == held
+    assert (found.path, found.before.number, found.after.number) == (new, 712, 720)
+    assert repr(found) == "<RefreshResult two.json.gz, block 712 to 720>"
+    assert str(found).startswith("two.json.gz: block 712 -> 720 of 2024-08-06 02:01:08 UTC, 1 h 0 min later\n")
+    assert found.to_dict() == again.to_dict()
+    with pytest.raises(defirisk.InputError, match="not of base"):
+        defirisk.refresh(file, rpc=endpoint.url, chain="base")
+    ran = refresh("--format", "json")
+    assert ran.json == found.to_dict()
+    assert file.read_bytes() == new.read_bytes() == newer.read_bytes()
+    unchanged = defirisk.refresh(file, rpc=endpoint.url)
+    assert {one["change"] for one in unchanged.to_dict()["positions"]} == {"as-before"}
+    assert (unchanged.path, unchanged.to_dict()["prices"]) == (file, [])
+
+
+def test_new_gone_and_unread_positions_for_programs(refresh: Run, endpoint: RpcServer, file: Path) -> None:
+    before = empty_the_second(endpoint)
+    later(endpoint)
+    for change, sides in (("gone", (True, False)), ("new", (False, True))):
+        told = refresh("--format", "json").json
+        VALID.validate(told)
+        [second] = [one for one in told["positions"] if one["wallet"] == SECOND]
+        assert (second["change"], (second["before"] is not None, second["after"] is not None)) == (change, sides)
+        endpoint.answers = before
+    document = json.loads(gzip.decompress(file.read_bytes()))
+    del document["digest"]
+    begin = "0x" + POOL["getUserConfiguration"].selector.hex()
+    lacks = [one for one in document["calls"] if not (one["data"].startswith(begin) and SECOND[2:] in one["data"])]
+    file.write_text(json.dumps(document | {"calls": lacks}))
+    told = refresh("--format", "json").json
+    VALID.validate(told)
+    [second] = [one for one in told["positions"] if one["wallet"] == SECOND]
+    assert (second["change"], second["before"]) == ("not-read-before", None)
+    assert "does not hold getUserConfiguration" in second["unread_before"]
 
 
 def empty_the_second(endpoint: RpcServer) -> dict:
@@ -164,13 +249,17 @@ def test_what_the_old_one_lacks_is_read_all_the_same(refresh: Run, file: Path) -
     document = json.loads(gzip.decompress(file.read_bytes()))
     owner = SECOND[2:].lower()
     begin = "0x" + POOL["getUserConfiguration"].selector.hex()
-    document["calls"] = [one for one in document["calls"] if not (one["data"].startswith(begin) and owner in one["data"])]
+    document["calls"] = [
+        one for one in document["calls"] if not (one["data"].startswith(begin) and owner in one["data"])
+    ]
     del document["digest"]
     file.write_text(json.dumps(document))
     ran = refresh()
     assert ran.code == 0, ran.err
     assert "0x0000...1003 not read before" in flat(ran.out)
-    assert "Not readable in the old recording (1 wallet): two.json.gz does not hold getUserConfiguration" in flat(ran.out)
+    assert "Not readable in the old recording (1 wallet): two.json.gz does not hold getUserConfiguration" in flat(
+        ran.out
+    )
 
 
 def test_an_endpoint_that_is_behind_is_refused(refresh: Run, endpoint: RpcServer, file: Path) -> None:
@@ -208,6 +297,7 @@ def test_wrong_usage(run: Run, file: Path, tmp_path: Path) -> None:
         (("--refresh", str(tmp_path / "none.json"), "-o", str(tmp_path / "x.json")), "cannot be read"),
         (("--refresh", str(file), "-o", str(tmp_path / "no" / "x.json")), "is not a folder"),
         ((FIRST,), "--output FILE"),
+        ((FIRST, "-o", str(tmp_path / "x.json"), "--format", "json"), "--format is of --refresh"),
         (("-o", str(tmp_path / "x.json")), "no wallet was given"),
     ):
         ran = run("record", *args)

@@ -114,7 +114,7 @@ class ToyRules:
     def borne_by(self, state: ToyState, losses) -> tuple[Borne, ...]:
         return tuple(Borne(self.who, loss.token, loss.raw) for loss in losses)
 
-    def limits(self, state: ToyState) -> tuple[Limits, ...]:
+    def limits(self, state: ToyState, _listing: object = None, /) -> tuple[Limits, ...]:
         return tuple(Limits(side.token, slot) for slot, side in enumerate(state.sides))
 
 

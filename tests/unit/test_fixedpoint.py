@@ -22,7 +22,6 @@ BY_SCALE = [
     (fp.percent_mul_down, floor, fp.BPS),
     (fp.percent_mul_up, ceil, fp.BPS),
     (fp.wad_mul_down, floor, fp.WAD),
-    (fp.wad_mul_half_up, half_up, fp.WAD),
     (fp.ray_mul_half_up, half_up, fp.RAY),
     (fp.ray_mul_down, floor, fp.RAY),
     (fp.ray_mul_up, ceil, fp.RAY),

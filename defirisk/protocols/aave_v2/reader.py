@@ -43,7 +43,6 @@ class AaveV2Reader:
             NotAMarket: the entry is no LendingPoolAddressesProvider.
 
         """
-        in_full = scope is Scope.LISTED
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = market.read_site(answers, deployment.entry)
@@ -56,9 +55,9 @@ class AaveV2Reader:
         owners = [attempt(_read_owner, answers, site, one, scope) for one in wallets]
         await answers.ask(_third_calls(answers, site, listing, owners, ahead=ahead))
         book = _read_book(answers, site, listing)
-        more = listing_calls(site, book.listed) if in_full else ()
+        more = listing_calls(site, book.listed) if scope is Scope.LISTED else ()  # V2 has no caps
         await answers.ask([*_balance_calls(site, book.listed, owners), *more])
-        return conclude(answers, deployment, book, owners, {}, in_full=in_full)
+        return conclude(answers, deployment, book, owners, {})
 
 
 # --- stages: asking again what is known costs nothing -------------------------------------------------------------

@@ -7,18 +7,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from defirisk.fixedpoint import WAD, div_down, mul_div_down, percent_div_half_up, percent_div_up
 from defirisk.protocols.aave_v3.account import variable_debt_of
+from defirisk.protocols.aave_v3.borrowable import ceiling_unit, is_enabled, is_in_emode, is_siloed_off
 from defirisk.protocols.aave_v3.desk import Desk, moved_books
 from defirisk.protocols.aave_v3.listing import Offer
 from defirisk.protocols.aave_v3.state import Holding, Reserve
 from defirisk.protocols.interface import Refused
-
-_CEILING_DECIMALS: Final = 2
-"""``ReserveConfiguration.DEBT_CEILING_DECIMALS``."""
-
 
 # --- borrow ---------------------------------------------------------------------------------------------------------
 
@@ -60,8 +56,7 @@ def borrow(desk: Desk, reserve_id: int, amount: int) -> Desk:
 def _check_borrowable(desk: Desk, offer: Offer, amount: int, shares: int) -> None:
     """``ValidationLogic.validateBorrow``: whether anybody may borrow so much of this reserve in this eMode."""
     reasons, reserve, conduct = desk.conduct.reasons, offer.reserve, desk.conduct
-    emode = desk.state.emode
-    if not (conduct.borrowable_by_emode and emode is not None) and not reserve.borrowing:
+    if not is_enabled(conduct, desk.state, reserve):
         raise Refused(reasons.not_borrowable)
     if conduct.borrowable_by_emode:
         _check_emode(desk, reserve)
@@ -79,12 +74,7 @@ def _check_borrowable(desk: Desk, offer: Offer, amount: int, shares: int) -> Non
 
 
 def _check_emode(desk: Desk, reserve: Reserve) -> None:
-    emode = desk.state.emode
-    if emode is None:
-        return
-    by_category = desk.revision.name in ("3.0", "3.1")
-    allowed = reserve.emode_category == emode.id if by_category else emode.borrowable_bitmap >> reserve.id & 1
-    if not allowed:
+    if not is_in_emode(desk.revision, desk.state, reserve):
         raise Refused(desk.conduct.reasons.emode)
 
 
@@ -113,7 +103,7 @@ def _check_isolation(desk: Desk, offer: Offer, amount: int) -> None:
 
 
 def _ceiling_units(reserve: Reserve, amount: int) -> int:
-    return div_down(amount, 10 ** (reserve.token.decimals - _CEILING_DECIMALS))
+    return div_down(amount, ceiling_unit(reserve))
 
 
 def _check_cover_before(desk: Desk, held: Holding, amount: int) -> None:
@@ -144,13 +134,7 @@ def _check_cover_after(desk: Desk) -> None:
 
 
 def _check_siloed(desk: Desk, offer: Offer) -> None:
-    """``UserConfiguration.getSiloedBorrowingState``: a siloed debt is the only one."""
-    owed = [one.reserve.id for one in desk.state.holdings if one.borrowing]
-    if not owed:
-        return
-    alone = desk.offer(owed[0])
-    bound = len(owed) == 1 and alone.caps.siloed
-    if alone.reserve.id != offer.reserve.id if bound else offer.caps.siloed:
+    if is_siloed_off(desk.state, desk.listing, offer):
         raise Refused(desk.conduct.reasons.siloed)
 
 

@@ -14,7 +14,7 @@ from defirisk.protocols.aave_v3.account import AccountData, Terms, account_data,
 from defirisk.protocols.aave_v3.conduct import CONDUCT, Conduct
 from defirisk.protocols.aave_v3.listing import Listing, Offer
 from defirisk.protocols.aave_v3.revisions import Revision
-from defirisk.protocols.aave_v3.state import AaveState, EMode, Holding, PriceSource, Reserve, state_of
+from defirisk.protocols.aave_v3.state import AaveState, EMode, Holding, PriceSource, Reserve, isolated_in, state_of
 from defirisk.protocols.interface import Refused
 
 
@@ -89,9 +89,8 @@ class Desk:
         return self.terms(holding).ltv if self.conduct.effective_ltv else holding.reserve.ltv
 
     def isolated_in(self) -> Reserve | None:
-        """``UserConfiguration.getIsolationModeState``: the only flagged collateral, if it has a debt ceiling."""
-        flagged = [holding.reserve for holding in self.state.holdings if holding.collateral]
-        return flagged[0] if len(flagged) == 1 and flagged[0].debt_ceiling else None
+        """The collateral that the owner is isolated in."""
+        return isolated_in(self.state.holdings)
 
     def is_borrowing(self) -> bool:
         """``UserConfiguration.isBorrowingAny``."""

@@ -16,8 +16,8 @@ class Books:
     """A reserve's own totals at the block, as a call finds them once it has brought the reserve up to date.
 
     ``supply`` and ``variable_debt`` are shares of all suppliers and borrowers, ``treasury`` shares not yet minted;
-    ``stable_debt`` (up to 3.1) and ``cash`` token base units; ``cash`` is ``None`` where what is lent is minted, not
-    taken from what was supplied (GHO before 3.4).
+    ``stable_debt`` (up to 3.1) and ``cash`` token base units; ``cash`` is ``None`` where it was not asked
+    (outside of a what-if), and where what is lent is minted, not taken from what was supplied (GHO before 3.4).
     """
 
     supply: int

@@ -3,7 +3,8 @@
 1. where the contracts are (sent with the client's opening); with hints, what the pool is and lists
 2. what the pool is and lists, what it knows of the owners; with hints, the reserves too
 3. the reserves and which stakes cover them, the owners' eModes; with hints, the balances too
-4. balances, what the stakes hold, feeds' times, prices of eModes with a source of their own (3.0, 3.1)
+4. balances, what caps are held against, what the stakes hold, feeds' times, prices of eModes with a source of their
+   own (3.0, 3.1)
 """
 
 from __future__ import annotations
@@ -70,7 +71,6 @@ class AaveV3Reader:
             NotAMarket: the entry is no PoolAddressesProvider.
 
         """
-        in_full = scope is Scope.LISTED
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = market.read_site(answers, deployment.entry)
@@ -91,9 +91,10 @@ class AaveV3Reader:
         await answers.ask(asks)
         book = _read_book(answers, site, listing, cover)
         emodes = _read_emodes(answers, book, owners)
-        more = listings.listing_calls(site, book.listed) if in_full else ()
-        await answers.ask([*_balance_calls(answers, book, owners), *_key_calls(book, emodes), *more])
-        return conclude(answers, deployment, book, owners, emodes, in_full=in_full)
+        more = listings.listing_calls if scope is Scope.LISTED else listings.limit_calls
+        asks = [*_balance_calls(answers, book, owners), *_key_calls(book, emodes)]
+        await answers.ask(asks if scope is Scope.USED else [*asks, *more(site, book.listed)])
+        return conclude(answers, deployment, book, owners, emodes)
 
 
 # --- stages -------------------------------------------------------------------------------------------------------
@@ -158,13 +159,8 @@ def _price_sources(emodes: Emodes) -> set[str]:
 # --- conclusion ---------------------------------------------------------------------------------------------------
 
 
-def conclude(
-    answers: Answers, deployment: Deployment, book: Book, owners: Owners, emodes: Emodes, *, in_full: bool = False
-) -> MarketReading:
-    """Put together what was read of a market and its owners, by the rules that reproduce most of them.
-
-    ``in_full`` where what acts are limited by was asked too.
-    """
+def conclude(answers: Answers, deployment: Deployment, book: Book, owners: Owners, emodes: Emodes) -> MarketReading:
+    """Put together what was read of a market and its owners, by the rules that reproduce most of them."""
     read = _gather(answers, book, emodes)
     drafts = [_draft(answers, read, owner, book.rules[0]) for owner in owners]
     rules = positions.settle_rules(book.rules, [draft for draft in drafts if isinstance(draft, Draft)])
@@ -176,7 +172,7 @@ def conclude(
         entry=checksum(deployment.entry),
         unit=market.unit_of(book.listing, reserves.read_symbols(answers, book.listing)),
     )
-    listing = listings.read_listing(answers, book.site, book.listed, rules, in_full=in_full)
+    listing = listings.read_listing(answers, book.site, book.listed, rules)
     return MarketReading(
         positions=tuple(_listed(_finish(draft, place, rules, book.choice), listing) for draft in drafts),
         rules=rules.name,

@@ -1,6 +1,7 @@
-"""Reading what a market of Aave lists for acts: each reserve's own totals and cash, and whether borrowing is allowed.
+"""Reading what a market of Aave takes: each reserve's own totals, its cash, and whether borrowing is allowed.
 
-Asked only where somebody asks what if; a recording that lacks it leaves it unknown.
+A check asks for the totals that a cap is held against, a what-if for all of it. What was not asked, or what a recording
+lacks, is left unknown.
 """
 
 from __future__ import annotations
@@ -25,41 +26,52 @@ _FLOORED_FROM: Final = "3.5"
 """From here on what the treasury is due is rounded down."""
 
 
-def listing_calls(site: Site, listed: Sequence[Listed]) -> Iterator[Call]:
-    """Ask what acts are limited by."""
+def limit_calls(site: Site, listed: Sequence[Listed]) -> Iterator[Call]:
+    """Ask what caps are held against, and whether borrowing is allowed."""
     for one in listed:
-        asset = one.reserve.token.address
-        yield ABI["scaledTotalSupply"](one.a_token)
-        yield ABI["scaledTotalSupply"](one.variable_debt_token)
-        yield ABI["getVirtualUnderlyingBalance"](site.pool, asset)
-        yield BALANCE_OF(asset, one.a_token)
-        if one.stable_debt_token is not None:
-            yield ABI["totalSupply"](one.stable_debt_token)
+        if one.caps.supply_cap or one.caps.borrow_cap:
+            yield from _total_calls(one)
     if site.sentinel is not None:
         yield ABI["isBorrowAllowed"](site.sentinel)
 
 
-def read_listing(
-    answers: Answers, site: Site, listed: Sequence[Listed], rules: AaveV3Rules, *, in_full: bool
-) -> Listing:
-    """The market's reserves as offers; ``in_full`` where the calls above were asked."""
-    offers = tuple(_offer(answers, site, one, rules, in_full=in_full) for one in listed)
-    return Listing(offers, _borrow_allowed(answers, site) if in_full else None)
+def listing_calls(site: Site, listed: Sequence[Listed]) -> Iterator[Call]:
+    """Ask what acts are limited by: of every reserve its totals and its cash."""
+    for one in listed:
+        asset = one.reserve.token.address
+        yield from _total_calls(one)
+        yield ABI["getVirtualUnderlyingBalance"](site.pool, asset)
+        yield BALANCE_OF(asset, one.a_token)
+    yield from limit_calls(site, ())
 
 
-def _offer(answers: Answers, site: Site, one: Listed, rules: AaveV3Rules, *, in_full: bool) -> Offer:
+def _total_calls(one: Listed) -> Iterator[Call]:
+    yield ABI["scaledTotalSupply"](one.a_token)
+    yield ABI["scaledTotalSupply"](one.variable_debt_token)
+    if one.stable_debt_token is not None:
+        yield ABI["totalSupply"](one.stable_debt_token)
+
+
+def read_listing(answers: Answers, site: Site, listed: Sequence[Listed], rules: AaveV3Rules) -> Listing:
+    """The market's reserves as offers, with what was asked of the calls above."""
+    return Listing(tuple(_offer(answers, site, one, rules) for one in listed), _borrow_allowed(answers, site))
+
+
+def _offer(answers: Answers, site: Site, one: Listed, rules: AaveV3Rules) -> Offer:
     return Offer(
         reserve=one.reserve,
         price=one.price.raw,
         cause=one.price.cause,
         price_time=read_price_time(answers, one.price),
         caps=one.caps,
-        books=_books(answers, site, one, rules) if in_full else None,
+        books=_books(answers, site, one, rules),
     )
 
 
 def _books(answers: Answers, site: Site, one: Listed, rules: AaveV3Rules) -> Books | None:
-    """A reserve's totals; ``None`` where one of them is not told."""
+    """A reserve's totals; ``None`` where they were not asked, or one of them is not told."""
+    if not answers.asked(ABI["scaledTotalSupply"](one.a_token)):
+        return None
     try:
         supply: int = answers.word(ABI["scaledTotalSupply"], one.a_token)
         debt: int = answers.word(ABI["scaledTotalSupply"], one.variable_debt_token)
@@ -71,9 +83,11 @@ def _books(answers: Answers, site: Site, one: Listed, rules: AaveV3Rules) -> Boo
         return None
 
 
-def _cash(answers: Answers, site: Site, one: Listed) -> int:
+def _cash(answers: Answers, site: Site, one: Listed) -> int | None:
     """What can be taken out: from 3.1 on the pool's own count, which a gift of tokens does not raise."""
     asset = one.reserve.token.address
+    if not answers.asked(BALANCE_OF(asset, one.a_token)):
+        return None
     held: int = answers.word(BALANCE_OF, asset, one.a_token)
     counted = answers.probe(ABI["getVirtualUnderlyingBalance"], site.pool, asset)
     return held if counted is None else min(held, counted)
@@ -97,7 +111,7 @@ def _treasury(one: Listed, rules: AaveV3Rules, debt: int) -> int:
 
 def _borrow_allowed(answers: Answers, site: Site) -> bool | None:
     """What the sentinel says of borrowing; ``None`` where there is none, or a recording does not hold it."""
-    if site.sentinel is None:
+    if site.sentinel is None or not answers.asked(ABI["isBorrowAllowed"](site.sentinel)):
         return None
     try:
         found = answers.optional(ABI["isBorrowAllowed"], site.sentinel)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from defirisk.model import Token
 from defirisk.model import Warning as Notice
 from defirisk.protocols.aave_v3.rules import AaveV3Rules
-from defirisk.protocols.aave_v3.state import AaveState, Holding
+from defirisk.protocols.aave_v3.state import AaveState, Holding, isolated_in
 
 
 def warnings_of(state: AaveState, nameless: Sequence[Token], rules: AaveV3Rules) -> Iterator[Notice]:
@@ -36,16 +36,10 @@ def _account(state: AaveState) -> Iterator[Notice]:
     if state.emode is not None:
         label = f" ({state.emode.label})" if state.emode.label else ""
         yield Notice("emode", f"the account is in eMode {state.emode.id}{label}")
-    isolated = next(_isolated(state.holdings), None)
+    isolated = isolated_in(state.holdings)
     if isolated is not None:
-        yield Notice("isolation-mode", f"{isolated} is isolated: it is the only collateral that this account can have")
-
-
-def _isolated(holdings: Iterable[Holding]) -> Iterator[str]:
-    """``UserConfiguration.getIsolationModeState``: one flagged collateral, and that has a debt ceiling."""
-    flagged = [holding.reserve for holding in holdings if holding.collateral]
-    if len(flagged) == 1 and flagged[0].debt_ceiling:
-        yield flagged[0].token.symbol
+        symbol = isolated.token.symbol
+        yield Notice("isolation-mode", f"{symbol} is isolated: it is the only collateral that this account can have")
 
 
 def _reserve(holding: Holding, now: int, rules: AaveV3Rules) -> Iterator[Notice]:

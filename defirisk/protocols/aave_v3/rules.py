@@ -17,6 +17,7 @@ from defirisk.protocols.aave_v3.changes import CHANGES
 from defirisk.protocols.aave_v3.coverage import borne_with_umbrella
 from defirisk.protocols.aave_v3.limits import limits_of
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
+from defirisk.protocols.aave_v3.listing import Listing
 from defirisk.protocols.aave_v3.revisions import POOL_REVISIONS, REVISIONS, UNVERIFIED_POOL_REVISIONS, Revision
 from defirisk.protocols.aave_v3.state import AaveState, Holding
 from defirisk.protocols.aave_v3.tail import halving_tail
@@ -120,9 +121,12 @@ class AaveV3Rules:
             return borne_with_umbrella(state, losses)
         return tuple(Borne("suppliers", loss.token, loss.raw) for loss in losses)
 
-    def limits(self, state: AaveState) -> tuple[Limits, ...]:
-        """``ValidationLogic.validateSupply`` and ``validateBorrow``: what the reserves' settings let in."""
-        return limits_of(state)
+    def limits(self, state: AaveState, listing: Listing | None = None, /) -> tuple[Limits, ...]:
+        """``ValidationLogic.validateSupply`` and ``validateBorrow``: what the reserves' settings let in.
+
+        Caps stand in the ``listing``; without it nothing is said of them.
+        """
+        return limits_of(self.revision, state, listing)
 
     def indices_at(
         self,

@@ -7,6 +7,7 @@ liquidation grace period asks for.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from defirisk.model import Token
@@ -173,3 +174,9 @@ def state_of(
         liquidations_allowed=liquidations_allowed,
         valued_by=tuple(valued_by),
     )
+
+
+def isolated_in(holdings: Iterable[Holding]) -> Reserve | None:
+    """``UserConfiguration.getIsolationModeState``: the only flagged collateral, if it has a debt ceiling."""
+    flagged = [holding.reserve for holding in holdings if holding.collateral]
+    return flagged[0] if len(flagged) == 1 and flagged[0].debt_ceiling else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from defirisk.fixedpoint import wad_mul_down, zero_floor_sub
-from defirisk.model import Limit, Limits
+from defirisk.model import Bound, Limit, Limits
 from defirisk.protocols.compound_v2.state import Books, Caps, CompoundState
 
 
@@ -31,5 +31,5 @@ def supplied(books: Books, caps: Caps) -> int:
 
 def _limit(most: int | None, total: int, paused: bool) -> Limit:
     if paused:
-        return Limit(open=False, cap=most, room=0)
-    return Limit(cap=most, room=None if most is None else zero_floor_sub(most, total))
+        return Limit(open=False, cap=most, room=0, bound_by=Bound.PAUSED)
+    return Limit() if most is None else Limit(cap=most, room=zero_floor_sub(most, total), bound_by=Bound.CAP)

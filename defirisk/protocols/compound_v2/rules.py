@@ -69,9 +69,7 @@ class CompoundV2Rules:
     def contract_view(self, state: CompoundState) -> ContractView:
         """``Comptroller.getAccountLiquidity`` from stored numbers, as the contract answers it."""
         told = stored_liquidity(state)
-        return ContractView(
-            liquidatable=told.shortfall > 0, liquidity=told.liquidity, shortfall=told.shortfall
-        )
+        return ContractView(liquidatable=told.shortfall > 0, liquidity=told.liquidity, shortfall=told.shortfall)
 
     def liquidate(self, state: CompoundState, standing: Standing, pair: Pair, repay: int | None = None) -> Step:
         """``CToken.liquidateBorrow`` by a third party, for ``repay`` of the debt (underlying base units).
@@ -117,7 +115,7 @@ class CompoundV2Rules:
         """
         return tuple(borne for loss in losses for borne in _borne(state, loss))
 
-    def limits(self, state: CompoundState) -> tuple[Limits, ...]:
+    def limits(self, state: CompoundState, _listing: object = None, /) -> tuple[Limits, ...]:
         """``mintAllowed`` and ``borrowAllowed``: pauses and caps, totals accrued to the block."""
         return tuple(limits_of(state))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from defirisk.fixedpoint import zero_floor_sub
-from defirisk.model import Limit, Limits
+from defirisk.model import Bound, Limit, Limits
 from defirisk.protocols.compound_v3.state import BASE, Asset, CometState
 
 
@@ -21,7 +21,8 @@ def limits_of(state: CometState) -> tuple[Limits, ...]:
 def _limit(asset: Asset | None, is_open: bool) -> Limit:
     """Exactly the cap is accepted (``SupplyCapExceeded`` above it); base and borrowing have none."""
     if not is_open:
-        return Limit(open=False, cap=asset.supply_cap if asset else None, room=0)
+        return Limit(open=False, cap=asset.supply_cap if asset else None, room=0, bound_by=Bound.PAUSED)
     if asset is None or asset.supply_cap is None:
         return Limit()
-    return Limit(cap=asset.supply_cap, room=zero_floor_sub(asset.supply_cap, asset.total_supply))
+    room = zero_floor_sub(asset.supply_cap, asset.total_supply)
+    return Limit(cap=asset.supply_cap, room=room, bound_by=Bound.CAP)

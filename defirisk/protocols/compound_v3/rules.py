@@ -95,7 +95,7 @@ class CometRules:
             borne += [Borne(who, loss.token, amount) for who, amount in shares if amount > 0]
         return tuple(borne)
 
-    def limits(self, state: CometState) -> tuple[Limits, ...]:
+    def limits(self, state: CometState, _listing: object = None, /) -> tuple[Limits, ...]:
         """``Comet.supply`` (which is also how base is repaid) and ``withdraw`` (which is also how it is borrowed)."""
         return limits_of(state)
 

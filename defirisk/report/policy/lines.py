@@ -8,7 +8,6 @@ from typing import Final
 from defirisk.policy.findings import Finding, PolicyResult, Problem, Status
 from defirisk.report.sanitize import clean
 
-NO_FILE: Final = "defirisk.toml"
 SENTENCE_LENGTH: Final = 700
 
 

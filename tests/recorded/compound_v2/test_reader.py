@@ -20,7 +20,7 @@ from defirisk.errors import (
     NotDeployed,
     UnsupportedRules,
 )
-from defirisk.model import NATIVE_COIN, Limit, Limits, Position, PositionStatus
+from defirisk.model import NATIVE_COIN, Bound, Limit, Limits, Position, PositionStatus
 from defirisk.protocols.compound_v2.family import PROTOCOL
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, MULTICALL3
 from defirisk.protocols.compound_v2.state import VaiDebt
@@ -406,6 +406,10 @@ def totals_of(chain: FakeChain, slot: int = 0) -> tuple[int, int, int]:
     return books.borrows, books.gross - books.reserves, books.rate * books.supply // 10**18
 
 
+def capped(cap: int | None, room: int | None) -> Limit:
+    return Limit(cap=cap, room=room, bound_by=None if cap is None else Bound.CAP)
+
+
 def test_the_original_has_no_supply_cap_and_no_borrow_cap_until_one_is_set() -> None:
     """Compound: the total after a borrow must stay below the cap, of interest accrued first; 0 is no cap."""
     chain = running()
@@ -415,7 +419,7 @@ def test_the_original_has_no_supply_cap_and_no_borrow_cap_until_one_is_set() -> 
     assert limits_of(chain).borrow == Limit()
     for cap, room in ((0, None), (borrows + 8, 7), (borrows + 1, 0), (borrows, 0), (1, 0)):
         chain.number("borrowCaps", COMPTROLLER, market, cap)
-        assert limits_of(chain).borrow == Limit(cap=cap - 1 if cap else None, room=room)
+        assert limits_of(chain).borrow == capped(cap - 1 if cap else None, room)
 
 
 def test_a_supply_cap_of_a_fork_is_held_against_the_books() -> None:
@@ -425,7 +429,7 @@ def test_a_supply_cap_of_a_fork_is_held_against_the_books() -> None:
     supply = totals_of(chain)[1]
     for cap, room in ((0, None), (supply + 8, 7), (supply, 0)):
         chain.number("supplyCaps", COMPTROLLER, market, cap)
-        assert limits_of(chain).supply == Limit(cap=cap - 1 if cap else None, room=room)
+        assert limits_of(chain).supply == capped(cap - 1 if cap else None, room)
 
 
 def test_venus_takes_up_to_the_cap_and_nothing_at_zero() -> None:
@@ -434,10 +438,10 @@ def test_venus_takes_up_to_the_cap_and_nothing_at_zero() -> None:
     borrows, _, by_tokens = totals_of(chain)
     for cap, room in ((0, 0), (by_tokens + 8, 8), (2**256 - 1, None)):
         chain.number("supplyCaps", COMPTROLLER, market, cap)
-        assert limits_of(chain).supply == Limit(cap=None if room is None else cap, room=room)
+        assert limits_of(chain).supply == capped(None if room is None else cap, room)
     for cap, room in ((0, 0), (borrows + 8, 8), (2**256 - 1, None)):
         chain.number("borrowCaps", COMPTROLLER, market, cap)
-        assert limits_of(chain).borrow == Limit(cap=None if room is None else cap, room=room)
+        assert limits_of(chain).borrow == capped(None if room is None else cap, room)
 
 
 def test_venus_before_the_diamond_has_its_borrow_cap_from_compound() -> None:
@@ -473,13 +477,13 @@ def test_a_venus_market_that_the_core_pool_may_not_borrow_from() -> None:
     types = ["bool", "uint256", "bool", "uint256", "uint256", "uint96", "bool"]
     members = (True, held.collateral_factor, True, held.liquidation_threshold, 108 * 10**16, 0, False)
     chain.tell("markets", COMPTROLLER, [held.address], types, *members)
-    assert (limits_of(chain).borrow, limits_of(chain).supply.open) == (Limit(open=False, room=0), True)
+    assert (limits_of(chain).borrow, limits_of(chain).supply.open) == (Limit(open=False, room=0, bound_by=Bound.PAUSED), True)
 
 
 def test_a_paused_protocol_takes_nothing() -> None:
     chain = frozen()
     chain.flag("protocolPaused", COMPTROLLER, True)
-    assert limits_of(chain).supply == limits_of(chain).borrow == Limit(open=False, room=0)
+    assert limits_of(chain).supply == limits_of(chain).borrow == Limit(open=False, room=0, bound_by=Bound.PAUSED)
     assert not limits_of(chain).repay_open
     assert not limits_of(chain).withdraw_open
 
@@ -591,7 +595,7 @@ def test_a_market_entered_and_left_empty_needs_its_price_too() -> None:
     chain.number("getUnderlyingPrice", ORACLE, MARKETS[index], 0)
     chain.tell("getAccountLiquidity", COMPTROLLER, [WALLETS[wallet]], ["uint256"] * 3, 13, 0, 0)
     found = one(chain, wallet)
-    assert found is None or found.status is PositionStatus.UNPRICED
+    assert found.status is PositionStatus.UNPRICED
 
 
 def test_a_view_that_is_not_ours_is_refused() -> None:

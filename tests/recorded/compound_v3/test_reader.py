@@ -15,11 +15,7 @@ from tests.vectors.comet import recording
 
 MARKETS = [Market("usdc"), Market("weth")]
 USDC, WETH = MARKETS
-OVER, LATER, NEAR = (
-    "liquidatable on stored indices",
-    "liquidatable only once interest is accrued",
-    "between the two lines",
-)
+OVER, LATER = "liquidatable on stored indices", "liquidatable only once interest is accrued"
 MANY = "healthy, several collaterals"
 
 

@@ -224,7 +224,7 @@ def test_the_default_is_the_largest_amount_that_any_ask_gets() -> None:
         asks = (ALL, *range(HALF.debt_of(debt), 0, -1))
         first = next((ask for ask in asks if refusal(HALF, world, repay=ask) is None), None)
         if first is None:
-            assert refusal(HALF, world, repay=None) is not None
+            assert refusal(HALF, world, repay=None) == refusal(HALF, world) in ("23", "42")
             continue
         assert call(HALF, world, repay=None) == call(HALF, world, repay=first)
         smaller += first != ALL

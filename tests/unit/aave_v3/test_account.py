@@ -12,7 +12,6 @@ from tests.support.aave_v3 import EVERY, USD, leg, owed, reserve, state, supplie
 BEFORE_EXACT = ("3.0", "3.1", "3.2", "3.3", "3.4")
 EXACT = ("3.5", "3.6", "3.7")
 CATEGORY = ("3.0", "3.1")
-BITMAP = ("3.2", "3.3", "3.4", "3.5")
 OVERRIDING = ("3.6", "3.7")
 
 

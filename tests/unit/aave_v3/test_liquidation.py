@@ -71,7 +71,8 @@ def test_what_either_reserve_can_forbid(name, side, fields, number, error):
 @pytest.mark.parametrize("name", EVERY)
 def test_grace_ends_one_second_after(name):
     world = changed(dollars(1000, 900), 0, grace_until=NOW + 100)
-    assert refusal(rules_named(name), replace(world, timestamp=NOW + 100)) is not None
+    within = reason(name, "97", "LiquidationGraceSentinelCheckFailed()")
+    assert refusal(rules_named(name), replace(world, timestamp=NOW + 100)) == within
     assert refusal(rules_named(name), replace(world, timestamp=NOW + 101)) is None
 
 

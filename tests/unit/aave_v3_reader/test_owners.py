@@ -281,6 +281,7 @@ def test_a_grace_period_beyond_the_calendar_is_a_number() -> None:
 @pytest.mark.parametrize(("answer", "allowed"), [(word(1), True), (word(0), False), (REVERT, False), (word(2), False)])
 def test_the_sentinel_is_asked_and_may_forbid(answer: Answer, allowed: bool) -> None:
     chain = Bent("3.5").say("getPriceOracleSentinel", word(0x5E)).say("isLiquidationAllowed", answer)
+    chain.say("isBorrowAllowed", word(1))
     for position in chain.positions():
         assert position.state.liquidations_allowed is allowed
         assert ("sentinel" in codes(position)) is not allowed

@@ -3,7 +3,7 @@ import pytest
 
 from defirisk.chain import Answer, Call, Returned, Reverted
 from defirisk.chain.abi import Abi
-from defirisk.chain.ens import ENS_REGISTRY, looks_like_name, namehash, resolve
+from defirisk.chain.ens import ENS_REGISTRY, looks_like_name, namehash, resolve, resolve_each
 from defirisk.errors import InvalidAddress, NameNotFound
 
 from .fakes import FakeChain, word
@@ -25,6 +25,22 @@ def test_the_hash_of_eip137() -> None:
     assert namehash("eth").hex() == "93cdeb708b7545dc668eb9280176169d1c33cfd8ed6f04690a0bcc88a93fc4ae"
     assert namehash("foo.eth").hex() == "de9b09fd7c5f901e23a3f19fecc54828e9c848539801e86591bd9801b019f84f"
     assert namehash(" FOO.eth ") == namehash("foo.eth")
+
+
+@pytest.mark.parametrize(
+    "name", ["a.eth", " Sub-Domain.Foo9.ETH ", "1.2.3.eth", "xn-a.eth", "-a.eth", "a--b.eth", "_x.eth"]
+)
+def test_plain_names_are_hashed_as_the_tables_would(name: str) -> None:
+    from ens.utils import raw_name_to_hash
+
+    assert namehash(name) == raw_name_to_hash(name.strip())
+
+
+async def test_each_name_is_told_apart() -> None:
+    chain = FakeChain(known("foo.eth") | known("bar.eth", resolver=Returned(word(0))))
+    found = await resolve_each(chain, ["bar.eth", "a..eth", "foo.eth"])
+    assert [type(one) for one in found] == [NameNotFound, InvalidAddress, str]
+    assert found[2] == OWNER
 
 
 async def test_many_names_take_two_round_trips() -> None:

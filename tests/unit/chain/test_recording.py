@@ -190,7 +190,7 @@ def test_every_member_is_checked(document: dict[str, Any], key: str, value: Any)
     assert text.isascii()
     assert "\x1b" not in text
     assert len(text) < 200
-    assert key.removesuffix("s") in text or "recording" in text or "address" in text
+    assert key.removesuffix("s") in text
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from . import worlds
 SCHEMA = report.schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
-TOP = {"schema", "chain_id", "block", "timestamp", "source", "markets", "warnings", "accounts"}
+TOP = {"schema", "chain_id", "block", "timestamp", "source", "markets", "warnings", "accounts", "shared_losses"}
 POSITION = {
     "market", "protocol", "rules", "unit", "status", "error", "warnings", "health_factor", "health_factor_raw",
     "contract_health_factor_raw", "contract", "liquidatable", "totals", "collateral", "debt", "limits", "thresholds",
@@ -76,12 +76,12 @@ def test_what_the_market_still_takes() -> None:
     assert first(worlds.check())["limits"] == [
         {
             "asset": worlds.WETH.address, "borrow": None, "repay_open": True, "withdraw_open": True,
-            "supply": {"open": True, "cap_raw": str(7 * 10**18), "room_raw": str(2 * 10**18)},
+            "supply": {"open": True, "cap_raw": str(7 * 10**18), "room_raw": str(2 * 10**18), "bound_by": "cap"},
         },
         {
             "asset": worlds.USDC.address, "repay_open": True, "withdraw_open": False,
-            "supply": {"open": True, "cap_raw": None, "room_raw": None},
-            "borrow": {"open": False, "cap_raw": None, "room_raw": "0"},
+            "supply": {"open": True, "cap_raw": None, "room_raw": None, "bound_by": None},
+            "borrow": {"open": False, "cap_raw": None, "room_raw": "0", "bound_by": "paused"},
         },
     ]  # fmt: skip
 

@@ -7,6 +7,7 @@ from defirisk.model import (
     Amount,
     BadDebt,
     Borne,
+    Bound,
     Collateral,
     ContractView,
     Debt,
@@ -67,8 +68,8 @@ class Analysis:
     outcomes: tuple[Outcome, ...] = ()
     families: tuple[Family, ...] = field(default=(Family("ETH", False), Family("USD", True), Family("BTC", False)))
     limits: tuple[Limits, ...] = (
-        Limits(WETH, 0, supply=Limit(cap=7 * 10**18, room=2 * 10**18), borrow=None),
-        Limits(USDC, 1, borrow=Limit(open=False, room=0), withdraw_open=False),
+        Limits(WETH, 0, supply=Limit(cap=7 * 10**18, room=2 * 10**18, bound_by=Bound.CAP), borrow=None),
+        Limits(USDC, 1, borrow=Limit(open=False, room=0, bound_by=Bound.PAUSED), withdraw_open=False),
     )
     what_if: Any = None
 

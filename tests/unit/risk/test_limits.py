@@ -2,7 +2,7 @@
 
 import pytest
 
-from defirisk.model import Limit, Limits
+from defirisk.model import Bound, Limit, Limits
 from defirisk.risk.limits import limit_warnings
 from tests.support.toy_rules import TOKENS, Side, position
 
@@ -36,3 +36,8 @@ def test_less_room_than_the_owner_holds_is_told_with_its_figure() -> None:
 def test_who_owes_nothing_needs_no_rescue_and_what_is_closed_its_reader_tells() -> None:
     assert said(Limit(cap=5, room=0), Limit(cap=5, room=0), debt=0) == []
     assert said(Limit(open=False, room=0), Limit(open=False, room=0)) == []
+
+
+def test_a_debt_ceiling_that_is_reached_is_told_by_its_name() -> None:
+    ((code, text),) = said(FREE, Limit(room=0, bound_by=Bound.DEBT_CEILING))
+    assert (code, "no more USDC" in text) == ("debt-ceiling", True)

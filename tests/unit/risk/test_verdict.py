@@ -23,7 +23,6 @@ BOOK = FamilyBook.load()
 USD = 10**8
 ETH = 10**18
 USDC = 10**6
-BIG = WAD * 99 // 100
 
 
 def weth(amount, price=2000, **fields):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from defirisk.fixedpoint import decimal_string
 from defirisk.model import Token
+from defirisk.report.json.values import Json, integer
 from defirisk.report.sanitize import clean, symbol
 
 if TYPE_CHECKING:
     from defirisk.risk.engine import PositionAnalysis
     from defirisk.whatif.outcome import Change, Comparison, Way
-
-Json = dict[str, Any]
-_WAD_DECIMALS = 18
 
 
 def what_if_json(comparison: Comparison, figures: Callable[[PositionAnalysis], Json]) -> Json:
@@ -40,16 +38,15 @@ def _change(change: Change) -> Json:
 
 
 def _way(way: Way) -> Json:
-    health = way.aim.health
     return {
         "aim": {
             "kind": way.aim.kind,
             "name": clean(way.aim.name),
-            "health_factor_raw": None if health is None else str(health),
+            "health_factor_raw": integer(way.aim.health),
         },
         "act": way.act,
         **_asset(way.asset, way.amount),
-        "health_factor_raw": None if way.health is None else str(way.health),
+        "health_factor_raw": integer(way.health),
         "reason": None if way.reason is None else clean(way.reason),
         "proved": way.proved,
     }
@@ -60,5 +57,5 @@ def _asset(token: Token | None, amount: int | None) -> Json:
         "asset": None if token is None else token.address,
         "symbol": None if token is None else symbol(token),
         "amount": None if token is None or amount is None else decimal_string(amount, token.decimals),
-        "amount_raw": None if amount is None else str(amount),
+        "amount_raw": integer(amount),
     }
