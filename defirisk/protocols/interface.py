@@ -232,6 +232,15 @@ def changes_of(rules: Rules[Any]) -> Changes | None:
     return getattr(rules, "changes", None)
 
 
+def liquidatable(rules: Rules[Any], state: Any) -> bool:
+    """``rules.standing(state).liquidatable`` and nothing else of it: a search for a price asks this most of all.
+
+    Rules that can tell it for less than a whole standing carry a method of this name.
+    """
+    told: Callable[[Any], bool] | None = getattr(rules, "liquidatable", None)
+    return rules.standing(state).liquidatable if told is None else told(state)
+
+
 class Rules(Protocol[S]):
     """The arithmetic of one protocol revision: pure, integers only, equal to the contract to the last digit."""
 
