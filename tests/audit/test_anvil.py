@@ -11,12 +11,15 @@ import pytest
 
 from defirisk.report.audit import schema
 from tests.onchain.crowd import Crowd, crowd
-from tests.support.faulty_proxy import Answer, Drop, FaultyProxy, Rewrite, Stall, after, for_seconds, one_in
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.faulty_server import Drop, Raw, Rewrite, Stall, after, at, between, each
+from tests.support.patience import patience  # noqa: F401 - a fixture
 
 from .conftest import Ran, lasting
 from .test_resume import inside
 
 WALLETS = 150
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +55,10 @@ def healthy(people: Crowd, tmp_path_factory: pytest.TempPathFactory) -> tuple[tu
 @pytest.mark.parametrize(
     "fault",
     [
-        for_seconds(1.0, Answer(429, b"slow down"), after=2),
-        one_in(5, Drop()),
+        between(2, 4, Raw(429, b"slow down")),
+        each(5, Drop()),
         after(2, Rewrite(lambda told: told[:-1] if isinstance(told, list) else told)),
-        {3: Stall(3.0), 6: Answer(503), 7: Answer(200, b"<html>")}.get,
+        at({3: Stall(), 6: Raw(503), 7: Raw(200, b"<html>")}),
     ],
     ids=["429 for a while", "one in five dropped", "batches of a wrong length", "stalls and nonsense"],
 )
@@ -65,6 +68,7 @@ def test_trouble_changes_no_row(people, healthy, tmp_path, fault):
         ran = audited(people, tmp_path / "run", proxy.url)
     assert ran.code == 0, ran.err
     assert (tables(tmp_path / "run"), lasting(ran.json)) == healthy
+    assert proxy.faults
 
 
 def test_one_of_two_endpoints_dies_halfway_and_the_other_goes_on(people, healthy, tmp_path):

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from defirisk.borrowers import scan
-from tests.support.rpc_server import Drop, Raw, RpcError
+from tests.support.faulty_server import Drop, Raw, each
+from tests.support.rpc_server import RpcError
 
 from .conftest import borrowers, listed, rows, run, whole
 from .log_server import LAST, Log, LogServer, most_blocks, most_results, word
@@ -118,35 +119,26 @@ def test_a_range_that_the_endpoint_suggests_is_used(crowded: LogServer, tmp_path
 
 
 def test_http_413_and_a_body_that_is_too_long(crowded: LogServer, tmp_path: Path) -> None:
-    posts = crowded.arrived
-
-    def arrived(payload: Any) -> Any:
-        asks = payload if isinstance(payload, list) else [payload]
-        fault = posts(payload)
-        for ask in asks:
+    def too_much(_: int, asked: Any) -> Raw | None:
+        for ask in asked if isinstance(asked, list) else [asked]:
             if ask["method"] == "eth_getLogs":
                 span = int(ask["params"][0]["toBlock"], 16) - int(ask["params"][0]["fromBlock"], 16)
                 if span > 3000:
                     return Raw(413, b"too much")
-        return fault
+        return None
 
-    crowded.arrived = arrived  # type: ignore[method-assign]
+    crowded.fault = too_much
     assert borrowers(crowded, tmp_path / "w.csv").code == 0
     assert listed(tmp_path / "w.csv") == whole(crowded)
+    assert crowded.faults
 
 
 def test_dropped_and_throttled_requests_lose_nobody(crowded: LogServer, tmp_path: Path) -> None:
     crowded.limit = most_blocks(4000)
-    busy = Raw(429, b"slow down", {"Retry-After": "0"})
-    posts, count = crowded.arrived, iter(range(10**6))
-
-    def arrived(payload: Any) -> Any:
-        proper = posts(payload)
-        return {1: Drop(), 3: busy, 4: Raw(502, b"bad gateway")}.get(next(count) % 7, proper)
-
-    crowded.arrived = arrived  # type: ignore[method-assign]
+    crowded.fault = each(2, Drop(), Raw(429, b"slow down", {"Retry-After": "0"}), Raw(502, b"bad gateway"))
     assert borrowers(crowded, tmp_path / "w.csv").code == 0
     assert listed(tmp_path / "w.csv") == whole(crowded)
+    assert crowded.faults > 3
 
 
 @pytest.mark.parametrize("batches", ["error", "short", "object", "status", "shuffled"])

@@ -6,7 +6,8 @@ import pytest
 
 from defirisk.chain.abi import keccak
 from defirisk.chain.calls import Call, Returned
-from tests.support.rpc_server import Raw, RpcServer
+from tests.support.faulty_server import Raw
+from tests.support.rpc_server import RpcServer
 
 from .conftest import CLOSE, LIQUIDATABLE, Ran, Run
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import patience  # noqa: F401 - a fixture
 from tests.support.rpc_server import RpcServer
 
 SLICE = Path(__file__).parents[1] / "support" / "slice.json"
 KEY = "s3cr3tK3yValue99"
-QUICK: dict[str, Any] = {"backoff": 0.001, "timeout": 5.0, "rate_limit": None, "retries": 3}
+QUICK: dict[str, Any] = {"backoff": 0.001, "timeout": 60.0, "rate_limit": None, "retries": 3}
 
 
 @pytest.fixture

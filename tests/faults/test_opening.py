@@ -22,7 +22,8 @@ from defirisk.errors import (
     StateUnavailable,
     WrongChain,
 )
-from tests.support.rpc_server import Drop, Raw, RpcError, RpcServer, Stall
+from tests.support.faulty_server import Drop, Raw, Stall
+from tests.support.rpc_server import RpcError, RpcServer
 
 from .conftest import KEY, QUICK, keyed
 
@@ -114,10 +115,10 @@ async def test_no_endpoint_at_all() -> None:
 
 
 async def test_nobody_listens() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    error = await refused([f"http://127.0.0.1:{port}/{KEY}"], EndpointUnreachable)
+    with socket.socket() as held:  # so that nobody else does
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        error = await refused([f"http://127.0.0.1:{port}/{KEY}"], EndpointUnreachable)
     assert f"127.0.0.1:{port}" in str(error)
     assert error.exit_code == 3
 
@@ -134,10 +135,10 @@ async def test_it_drops_every_connection(server: RpcServer) -> None:
 
 
 async def test_it_stalls(server: RpcServer) -> None:
-    server.script.extend([Stall(0.6)] * 10)
+    server.script.extend([Stall()] * 10)
     error = await refused([keyed(server)], EndpointUnreachable, timeout=0.2)
     assert "0.2 s" in str(error)
-    assert server.posts == 2
+    assert server.posts <= 2
 
 
 @pytest.mark.parametrize(

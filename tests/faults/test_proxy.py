@@ -31,7 +31,7 @@ class Forward:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 forward.asked.append((self.path, self.headers.get("Proxy-Authorization")))
-                answer = node.ask_node(self.rfile.read(int(self.headers["Content-Length"])))
+                answer = node.reply(self.rfile.read(int(self.headers["Content-Length"]))).body
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()

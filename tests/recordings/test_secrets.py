@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.rpc_server import Raw, RpcError, RpcServer
+from tests.support.faulty_server import Raw
+from tests.support.rpc_server import RpcError, RpcServer
 
 from .conftest import Run
 

@@ -3,58 +3,28 @@
     with RpcServer.of_fixture(path) as server:
         ...                       # server.url, then server.requests, server.posts, server.round_trips
 
-``script`` holds one fault for each of the next POSTs; the other switches last until they are changed. What the
-recording does not hold is answered as a chain would: nothing where no contract is known, an empty revert where one is,
+``script`` holds one fault, or ``None``, for each of the next POSTs; the other switches last until they are changed. What
+the recording does not hold is answered as a chain would: nothing where no contract is known, an empty revert where one is,
 and ``unknown`` lists it. Encodes and decodes Multicall3 with ``eth_abi``, independently of the code under test.
 """
 
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from eth_abi import decode, encode
 
 from defirisk.chain import Answer, Block, Call, Returned, Reverted
 from defirisk.chain.recording import load_fixture
+from tests.support.faulty_server import Fault, FaultyServer, Raw
 
 MULTICALL3 = "0xca11bde05977b3631167028862be2a173976ca11"
 PAIRING = "0x" + "00" * 19 + "08"
 PARENT = "0x" + "aa" * 32
-
-
-@dataclass
-class Raw:
-    """Answer this POST with exactly this."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    announced: int | None = None  # Content-Length, if it shall lie
-
-
-@dataclass
-class Drop:
-    """Close the connection without an answer."""
-
-
-@dataclass
-class Stall:
-    """Wait before answering properly."""
-
-    seconds: float
-
-
-@dataclass
-class Pass:
-    """Answer properly: a gap in the script."""
 
 
 class RpcError(Exception):
@@ -65,17 +35,18 @@ class RpcError(Exception):
         self.body = {"code": code, "message": message} | ({} if data is None else {"data": data})
 
 
-class RpcServer:
-    """See the module. Use it as a context manager."""
+class RpcServer(FaultyServer):
+    """See the module. ``round_trips`` counts the POSTs that arrived while no other waited for its answer."""
 
     def __init__(self, answers: Mapping[Call, Answer], *, chain_id: int = 31337, block: Block | None = None) -> None:
+        super().__init__()
         self.answers = dict(answers)
         self.contracts = {call.to for call in self.answers}
         self.chain_id: Any = chain_id
         self.block = block or Block(100, 1_700_000_000, "0x" + "bb" * 32)
         self.multicall: str | None = MULTICALL3
-        self.script: deque[Raw | Drop | Stall | Pass] = deque()
-        self.latency = 0.0
+        self.script: deque[Fault | None] = deque()
+        self.fault = lambda *_: self.script.popleft() if self.script else None
         self.header: dict[str, Any] = {}  # overrides members of the block's header
         self.no_header = False
         self.latest_number = self.block.number  # what block.number is for an eth_call at "latest"
@@ -87,12 +58,11 @@ class RpcServer:
         self.call_error: RpcError | None = None  # to every eth_call
         self.call_errors_left = -1  # how often, -1: always
         self.errors_by_method: dict[str, RpcError] = {}
-        self.requests = self.posts = self.round_trips = self._in_flight = 0
+        self.requests = self.round_trips = 0
         self.methods: list[str] = []
         self.tags: set[str] = set()
         self.batch_sizes: list[int] = []  # of aggregate3
         self.unknown: list[Call] = []
-        self._lock = threading.Lock()
 
     @classmethod
     def of_fixture(cls, source: str | Path | bytes) -> RpcServer:
@@ -100,46 +70,23 @@ class RpcServer:
         fixture = load_fixture(source).fixture
         return cls(fixture.answers, chain_id=fixture.chain_id, block=fixture.block)
 
-    def __enter__(self) -> Self:
-        server = self
-
-        class Handler(_Handler):
-            rpc = server
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self._http.server_port}"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}"
-
     # --- JSON-RPC ---
 
-    def arrived(self, payload: Any) -> Raw | Drop | Stall | Pass:
-        asks = payload if isinstance(payload, list) else [payload]
-        with self._lock:
-            self.posts += 1
-            self.requests += len(asks)
-            self.round_trips += self._in_flight == 0
-            self._in_flight += 1
-            self.methods += [ask["method"] for ask in asks]
-            return self.script.popleft() if self.script else Pass()
+    def arrived(self, asked: Any) -> Fault | None:
+        asks = asked if isinstance(asked, list) else [asked]
+        self.requests += len(asks)
+        self.round_trips += self.under_way == 0
+        self.methods += [ask["method"] for ask in asks]
+        return super().arrived(asked)
 
-    def answered(self) -> None:
-        with self._lock:
-            self._in_flight -= 1
+    def reply(self, body: bytes) -> Raw:
+        payload = json.loads(body)
+        if isinstance(payload, list) and self.batches == "status":
+            return Raw(400, b"bad request")
+        try:
+            return Raw(200, json.dumps(self.answer(payload)).encode())
+        except _AnswerRaw as other:
+            return other.raw
 
     def answer(self, payload: Any) -> Any:
         if not isinstance(payload, list):
@@ -227,7 +174,7 @@ class RpcServer:
             return Returned((1).to_bytes(32))
         if call.to == self.multicall and (word := self._place(call.data.hex(), tag)) is not None:
             return Returned(word.to_bytes(32))
-        with self._lock:
+        with self.lock:
             self.unknown.append(call)
         return Reverted(b"") if call.to in self.contracts else Returned(b"")
 
@@ -240,57 +187,3 @@ class _AnswerRaw(Exception):
     def __init__(self, raw: Raw) -> None:
         super().__init__()
         self.raw = raw
-
-
-class _Handler(BaseHTTPRequestHandler):
-    rpc: RpcServer
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except ConnectionError:  # the client went away, as some of these tests make it
-            self.close_connection = True
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        payload = json.loads(body)
-        fault = self.rpc.arrived(payload)
-        try:
-            if self.rpc.latency:
-                time.sleep(self.rpc.latency)
-            self._play(fault, payload)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True
-        finally:
-            self.rpc.answered()
-
-    def _play(self, fault: Raw | Drop | Stall | Pass, payload: Any) -> None:
-        if isinstance(fault, Drop):
-            self.close_connection = True
-            return
-        if isinstance(fault, Stall):
-            time.sleep(fault.seconds)
-        if isinstance(fault, Raw):
-            self._send(fault)
-        elif isinstance(payload, list) and self.rpc.batches == "status":
-            self._send(Raw(400, b"bad request"))
-        else:
-            try:
-                self._send(Raw(200, json.dumps(self.rpc.answer(payload)).encode()))
-            except _AnswerRaw as other:
-                self._send(other.raw)
-
-    def _send(self, raw: Raw) -> None:
-        self.send_response(raw.status)
-        for name, value in raw.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(raw.body) if raw.announced is None else raw.announced))
-        self.end_headers()
-        self.wfile.write(raw.body)
-        if raw.announced is not None:
-            self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Stay silent."""
