@@ -66,6 +66,7 @@ def test_no_bar_when_quick(
 ) -> None:
     """How quick depends on the machine; so here the patience differs, not the work."""
     monkeypatch.setattr(progress, "PATIENCE", patience)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # what rich asks of a captured stream
     bar = progress.Bar()
     bar("reading", 1, 2)
     if is_seen:
