@@ -88,7 +88,7 @@ def locked(path: Path) -> Iterator[None]:
         RunInProgress: another run holds it, or has just removed the folder.
         UnwritableOutput: the folder cannot be written.
     """
-    with said(path.parent):
+    with writing_to(path.parent):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
@@ -97,7 +97,7 @@ def locked(path: Path) -> Iterator[None]:
             raise _held(path.parent, handle) from None
         if not os.fstat(handle).st_nlink:
             raise RunInProgress(f"another run has just ended and removed {path.parent}", hint="run again")
-        with said(path.parent):
+        with writing_to(path.parent):
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
         yield
@@ -113,9 +113,13 @@ def _held(folder: Path, handle: int) -> RunInProgress:
 
 
 @contextmanager
-def said(folder: Path) -> Iterator[None]:
-    """A full disk or a missing permission is said of the path."""
+def writing_to(place: Path) -> Iterator[None]:
+    """Around what writes to a file or folder: a full disk or a missing permission becomes an error that names it.
+
+    Raises:
+        UnwritableOutput: the operating system refused.
+    """
     try:
         yield
     except OSError as problem:
-        raise UnwritableOutput(f"{folder} cannot be written: {problem.strerror or problem}") from problem
+        raise UnwritableOutput(f"{place} cannot be written: {problem.strerror or problem}") from problem

@@ -122,9 +122,9 @@ def _what_if(
     if applied.position is not before.position and not applied.changes:
         after = replace(before, position=replace(before.position, warnings=applied.position.warnings))
     ways = study.ways(after.position, survive, book)
-    said = warned(after.position, tuple(notice for way in ways for notice in way.notices))
+    position = warned(after.position, tuple(notice for way in ways for notice in way.notices))
     comparison = Comparison(applied.changes, before if applied.changes else None, ways)
-    return replace(after, position=said, what_if=comparison)
+    return replace(after, position=position, what_if=comparison)
 
 
 def _with_legs(analysis: PositionAnalysis, book: FamilyBook) -> PositionAnalysis:

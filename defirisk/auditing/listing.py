@@ -249,7 +249,7 @@ def _reason(text: str) -> str:
     return "not an address: that is 0x and 40 hex digits"
 
 
-def said(one: Rejected) -> str:
+def described(one: Rejected) -> str:
     """A rejected line in one line."""
     return f"line {one.line}: {clean(one.text, _SHOWN) or '(nothing)'}: {one.reason}"
 

@@ -146,9 +146,10 @@ def _one(policy: Policy, known: Wallet | None, text: str) -> Wallet:
     if known is not None:
         return known
     from defirisk.chain.addresses import parse_address  # noqa: PLC0415 - only for wallets that the file does not name
+    from defirisk.chain.ens import looks_like_name  # noqa: PLC0415 - as above
 
-    is_name = "." in text.strip(".") and not text.startswith("0x")
-    wallet = Wallet(text.strip().lower() if is_name else parse_address(text), None, policy.clauses)
+    address = text.strip().lower() if looks_like_name(text) else parse_address(text)
+    wallet = Wallet(address, None, policy.clauses)
     judged = policy.scenarios_for(wallet)
     idle = [name for name, clause in wallet.clauses.items() if not RULES[name].subjects(clause, judged)]
     if idle or not wallet.clauses:

@@ -36,10 +36,11 @@ def commands(result: PolicyResult, file: str) -> Iterator[str]:
         errors += [("worse", clean(change.sentence), None) for change in result.changes.worse]
     warnings: list[Told] = [(one.code, clean(one.text), None) for one in result.warnings]
     warnings += [(f"{one.rule} waived", sentence(one), one.line) for one in result.of(Status.WAIVED)]
-    for kind, told in (("error", errors), ("warning", warnings)):
-        yield from (_command(kind, file, line, title, said) for title, said, line in told[:MOST_OF_A_KIND])
-        if len(told) > MOST_OF_A_KIND:
-            rest = f"{len(told) - MOST_OF_A_KIND} more {kind}s are not shown here: see the step's summary or the log"
+    for kind, messages in (("error", errors), ("warning", warnings)):
+        yield from (_command(kind, file, line, title, text) for title, text, line in messages[:MOST_OF_A_KIND])
+        if len(messages) > MOST_OF_A_KIND:
+            more = len(messages) - MOST_OF_A_KIND
+            rest = f"{more} more {kind}s are not shown here: see the step's summary or the log"
             yield _command("notice", file, None, "defirisk", rest)
 
 
@@ -68,9 +69,9 @@ def fitting(summary: str, taken: int) -> str:
     return "".join(kept)
 
 
-def _command(kind: str, file: str, line: int | None, title: str, said: str) -> str:
+def _command(kind: str, file: str, line: int | None, title: str, text: str) -> str:
     where = "" if line is None else f",line={line}"
-    return f"::{kind} file={_property(clean(file))}{where},title={_property(f'defirisk: {title}')}::{_data(said)}"
+    return f"::{kind} file={_property(clean(file))}{where},title={_property(f'defirisk: {title}')}::{_data(text)}"
 
 
 def _data(text: str) -> str:

@@ -50,9 +50,9 @@ def _wallet(findings: Sequence[Finding]) -> tuple[Text | str, ...]:
     status = worst(findings)
     mark = Text(_SEVERITY[status].mark, style=_SEVERITY[status].style)
     verdicts = {rule: worst(of_rule) for rule, of_rule in by_rule(findings).items()}
-    told = [f"{rule} {_WORDS[verdict]}" for rule, verdict in verdicts.items() if verdict is not Status.OK]
+    amiss = [f"{rule} {_WORDS[verdict]}" for rule, verdict in verdicts.items() if verdict is not Status.OK]
     name = clean(findings[0].label or short_address(findings[0].wallet), _LONGEST_NAME)
-    return mark, name, str(len(findings)), ", ".join(told) or "all ok"
+    return mark, name, str(len(findings)), ", ".join(amiss) or "all ok"
 
 
 def _changes(changes: Changes) -> Iterator[RenderableType]:
