@@ -53,6 +53,6 @@ def decode_listing(answer: Answer, market: str) -> Listing:
 
 
 def decode_active(answer: Answer) -> bool:
-    """Decode whether an e-mode pool is active, the second member of (label, isActive, ...): unless it is said not to."""
+    """Decode whether an e-mode pool is active, the second member of (label, isActive, ...): unless it says not."""
     told = isinstance(answer, Returned) and len(answer.data) > 2 * _WORD
     return not told or any(answer.data[_WORD : 2 * _WORD])

@@ -149,8 +149,8 @@ def _check_old_debts(account: Account, read: list[tuple[Listed, Snapshot]], hold
     )
     if account.pool and old and differs:
         raise UnsupportedRules(
-            f"{account.address} is in the e-mode pool {account.pool} and owes {old[0]}, a debt that is liquidated by the "
-            "core pool's incentive: rules that we do not know in full"
+            f"{account.address} is in the e-mode pool {account.pool} and owes {old[0]}, which is liquidated by "
+            "the core pool's incentive: rules that we do not know in full"
         )
 
 
