@@ -22,9 +22,19 @@ from .rpc import RpcError
 from .venus_core import KINDS, MAJORS, POOLS, VenusCore, artifacts
 from .venus_market import LIQUIDATOR, PROVIDER, Kind, VMarket, enter, supply
 from .venus_market import artifacts as older_artifacts
-from .venus_people import stop_interest, venus_core, with_liquidator
+from .venus_people import SCENARIOS, stop_interest, venus_core, with_liquidator
 from .venus_reading import at, index_of, read, shocked
-from .venus_steps import SCENARIOS, asked_of, chain_says, is_vai, most_of, sent
+from .venus_steps import (
+    accepted,
+    asked_of,
+    call_for,
+    chain_says,
+    is_vai,
+    liquidatable,
+    most_of,
+    pair_of,
+    walk_all,
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +53,6 @@ def still(market: VenusCore) -> Iterator[VenusCore]:
 # --- what is refused ----------------------------------------------------------------------------------------------
 
 
-def accepted(made: VenusCore, wallet: str, state: CompoundState, pair: Pair, repay: int) -> bool:
-    debt, collateral = state.holdings[pair.debt], index_of(made, state.holdings[pair.collateral or 0])
-    if is_vai(debt):
-        return made.accepts_vai(collateral, wallet, repay)
-    return made.accepts(index_of(made, debt), collateral, wallet, repay)
-
-
 def compared(made: VenusCore, positions: dict[str, Position], prices: Sequence[int]) -> tuple[int, list[str]]:
     """Every pair of every wallet: what the contracts take and refuse is what we do; how often, and why we refused."""
     taken, refused = 0, []
@@ -60,15 +63,15 @@ def compared(made: VenusCore, positions: dict[str, Position], prices: Sequence[i
             try:
                 VENUS.liquidate(state, standing, pair)
             except Refused as problem:
-                assert not accepted(made, wallet, state, pair, 1), (wallet, pair, problem)
+                assert not accepted(made, call_for(made, wallet, state, pair, 1)), (wallet, pair, problem)
                 refused.append(str(problem))
                 continue
             holding = state.holdings[pair.debt]
             most = most_of(state, holding)
             covered = cover(state.holdings[pair.collateral or 0].tokens, seize_ratio(state, pair.debt, pair.collateral or 0))
-            assert accepted(made, wallet, state, pair, min(most, covered)), (wallet, pair)
+            assert accepted(made, call_for(made, wallet, state, pair, min(most, covered))), (wallet, pair)
             if not is_vai(holding) or most <= covered:
-                assert not accepted(made, wallet, state, pair, min(most, covered) + 1), (wallet, pair)
+                assert not accepted(made, call_for(made, wallet, state, pair, min(most, covered) + 1)), (wallet, pair)
             taken += 1
     return taken, refused
 
@@ -98,11 +101,10 @@ def test_forced_liquidation_needs_no_shortfall_and_takes_all(still: VenusCore, w
                 still.comptroller.send("_setForcedLiquidationForUser", wallet, market, True)
     taken, refused = under(still, "today")
     assert taken > 20 <= refused.count("INSUFFICIENT_SHORTFALL")
-    for wallet, position in read(still).items():
-        state = position.state
-        if VENUS.standing(state).liquidatable:
-            with still.undone():
-                assert sent(still, wallet, state).liquidations
+    states = {wallet: position.state for wallet, position in read(still).items()}
+    for wallet, state in liquidatable(VENUS, states).items():
+        with still.undone():  # all of everybody's debt is a few units more than the market's total
+            assert walk_all(still, VENUS, {wallet: state})[wallet].liquidations
 
 
 PAUSES = {"repay": 3, "seize": 4, "liquidate": 5}
@@ -262,7 +264,7 @@ def test_a_debt_older_than_the_pools_is_liquidated_by_the_core_pools_incentive(s
     """So it is refused rather than reckoned by the pool's; where the two are the same, every step is equal."""
     wallet = to_checksum_address("0x" + "0d" * 20)
     made = with_older_market(still, wallet)
-    collateral, owed = made.markets[0].vtoken, len(made.markets) - 1
+    collateral, owed = made.markets[0].vtoken, made.markets[-1].vtoken
     core, pools = (made.comptroller.call(f"get{kind}LiquidationIncentive", *of, collateral.address)
                    for kind, of in (("", ()), ("Effective", (wallet,))))  # fmt: skip
     assert core != pools == WAD + POOLS[MAJORS]["ETHV"].bonus * WAD // 100
@@ -271,14 +273,14 @@ def test_a_debt_older_than_the_pools_is_liquidated_by_the_core_pools_incentive(s
     made.set_prices([*still.prices, 30 * WAD])
     rate = collateral.call("exchangeRateStored")
     with made.undone():
-        event = made.liquidate(owed, 0, wallet, 10**20)
-        assert event is not None
+        receipt = owed.send("liquidateBorrow", wallet, 10**20, collateral.address, sender=LIQUIDATOR)
+        [event] = [one.args for one in made.evm.events(receipt) if one.name == "LiquidateBorrow"]
         ratio = (core * 30 * WAD // WAD) * WAD // (still.prices[0] * rate // WAD)
         assert event["seizeTokens"] == ratio * 10**20 // WAD
     made.comptroller.send("setCollateralFactor", MAJORS, collateral.address, 80 * WAD // 100, 85 * WAD // 100)
     made.comptroller.send("setLiquidationIncentive", MAJORS, collateral.address, core)
     (position,) = read(made).values()
-    assert len(sent(made, wallet, position.state).liquidations) > 1
+    assert len(walk_all(made, VENUS, {wallet: position.state})[wallet].liquidations) > 1
 
 
 # --- through the Liquidator ---------------------------------------------------------------------------------------
@@ -300,13 +302,12 @@ def test_the_liquidator_keeps_its_part_and_redeems_it(still: VenusCore, scenario
         refused |= refused_by(still, liquidator, wallet, state)
         with still.undone():
             for step in replay(VENUS, state).liquidations:
-                taken = step.seized[0]
-                pair = Pair(taken.slot, step.repaid_slot)
+                taken, pair = step.seized[0], pair_of(step)
                 event = through(still, liquidator, wallet, state, pair)
                 assert event["seizeTokensForLiquidator"] == taken.shares
                 assert event["seizeTokensForTreasury"] == taken.protocol_shares
                 state = VENUS.liquidate(state, VENUS.standing(state), pair).state
-                chain_says(still, wallet, state)
+                chain_says(still, {wallet: state})
                 steps += 1
     assert steps > 20
     assert ("VAIDebtTooHigh" in refused) == forces_vai
