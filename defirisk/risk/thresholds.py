@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from defirisk.fixedpoint import WAD, div_down, div_up
 from defirisk.model import Direction, Position, Standing, Threshold
-from defirisk.protocols.interface import Rules
+from defirisk.protocols.interface import Rules, liquidatable
 from defirisk.risk.losing import Losing
 from defirisk.risk.paths import Axis, Road, road
 from defirisk.risk.stretches import Found, Prices, first_of
@@ -191,7 +191,7 @@ class _Search:
         return guess
 
     def _liquidatable(self, prices: Prices) -> bool:
-        return self._rules.standing(self._rules.reprice(self._state, prices)).liquidatable  # type: ignore[arg-type]
+        return liquidatable(self._rules, self._rules.reprice(self._state, prices))  # type: ignore[arg-type]
 
     def _loses(self, prices: Prices) -> bool:
         return self._losing.loses(self._rules.reprice(self._state, prices))  # type: ignore[arg-type]

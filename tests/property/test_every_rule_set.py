@@ -1,6 +1,6 @@
 """Invariants of all rule sets, each with an ID, a sentence and the rule sets that it holds for.
 
-INV-E1   liquidatable exactly when health is below 1e18; no health factor exactly without a debt of value
+INV-E1   liquidatable exactly when health is below 1e18, asked alone or not; no health factor exactly without a debt
 INV-E2   the same prices again change nothing, and the last prices count, however often they were moved
 INV-E3   no call makes a debt or a collateral grow or fall below 0; a replay ends, and as it says
 INV-E4   what the owner loses = moves + bonus + fees - what others bear, and what is left is never negative
@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from defirisk.fixedpoint import WAD
 from defirisk.model import Direction, Ended, Position
 from defirisk.protocols.interface import Pair
+from defirisk.protocols.interface import liquidatable as told_alone
 from defirisk.risk import thresholds
 from defirisk.risk.interval import Undecided, unanimous
 from defirisk.risk.losing import foretold
@@ -67,7 +68,9 @@ def loses(position: Position, prices: tuple[int, ...], liquidator: str = "larges
 def test_inv_e1_liquidatable_exactly_below_one(name: str, data: st.DataObject) -> None:
     world = data.draw(WORLDS[name])
     for prices in (world.state.prices, shocked(world, data)):
-        standing = world.rules.standing(world.rules.reprice(world.state, prices))
+        moved = world.rules.reprice(world.state, prices)
+        standing = world.rules.standing(moved)
+        assert told_alone(world.rules, moved) == standing.liquidatable
         assert standing.liquidatable == (standing.health_factor is not None and standing.health_factor < WAD)
         assert (standing.health_factor is None) == (standing.debt_value == 0)
 
