@@ -160,7 +160,8 @@ def load_fixture(source: str | Path | Traversable | bytes, name: str | None = No
         with place.open("rb") as file:
             return ReplayChain(_decoded(_rewindable(cast("BinaryIO", file), shown), shown), shown)
     except OSError as problem:
-        raise FixtureError(f"{shown} cannot be read: {problem.strerror or problem}") from problem
+        hint = "`defirisk record` makes a recording" if isinstance(problem, FileNotFoundError) else None
+        raise FixtureError(f"{shown} cannot be read: {problem.strerror or problem}", hint=hint) from problem
 
 
 def _rewindable(file: BinaryIO, name: str) -> BinaryIO:
