@@ -13,6 +13,7 @@ from defirisk.sources import Where
 
 if TYPE_CHECKING:
     from defirisk.chain.calls import Block
+    from defirisk.chain.recording import Fixture, ReplayChain
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,27 @@ class RefreshResult:
     def __repr__(self) -> str:
         """One line, not everything that changed."""
         return f"<RefreshResult {self.recording}, block {self.before.number} to {self.after.number}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A recording and the one that is to take its place, not written yet: until then a run can be stopped."""
+
+    before: ReplayChain
+    fixture: Fixture
+    changes: tuple[Change, ...]
+
+    def written(self, path: Path) -> RefreshResult:
+        """Write it, whole or not at all.
+
+        Raises:
+            UnwritableOutput: it cannot be written.
+        """
+        from defirisk.chain.recording import write_fixture  # noqa: PLC0415 - only to record
+
+        write_fixture(path, self.fixture)
+        old = self.before
+        return RefreshResult(old.source, path, old.chain_id, old.block, self.fixture.block, self.changes)
 
 
 def refresh(
@@ -89,15 +111,14 @@ async def refresh_async(
     """As :func:`refresh`, to be awaited."""
     old = Path(recording)
     where = where_of(rpc, chain, block, None, ())
-    return await refreshed(old, old if output is None else Path(output), where, strict=strict)
+    return (await read_again(old, where, strict=strict)).written(old if output is None else Path(output))
 
 
-async def refreshed(old: Path, output: Path, where: Where, *, strict: bool) -> RefreshResult:
-    """Refresh ``old`` into ``output``. Errors: see :func:`refresh`."""
-    from defirisk.chain.recording import load_fixture, write_fixture  # noqa: PLC0415 - only to record
+async def read_again(old: Path, where: Where, *, strict: bool) -> Again:
+    """Read what a recording holds again. Errors: see :func:`refresh`."""
+    from defirisk.chain.recording import load_fixture  # noqa: PLC0415 - only to record
     from defirisk.rerecording import refresh as record_again  # noqa: PLC0415 - only to record
 
     before = load_fixture(old)
     fixture, changes = await record_again(before, where, strict=strict)
-    write_fixture(output, fixture)
-    return RefreshResult(before.source, output, before.chain_id, before.block, fixture.block, tuple(changes))
+    return Again(before, fixture, tuple(changes))

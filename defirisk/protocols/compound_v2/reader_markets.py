@@ -59,7 +59,7 @@ class Flags:
 class Listed:
     """A cToken as read. ``underlying`` lower-case, ``None`` for the chain's own coin; ``price`` the oracle's mantissa,
     0 with a ``cause`` where it has none. ``books`` accrued to the block; ``stored_index`` and ``index`` the borrow
-    index before and after. ``caps`` what it still takes.
+    index before and after. ``caps`` what it still takes. ``older`` that newer Venus lists it though it was made before.
     """
 
     address: str
@@ -74,6 +74,7 @@ class Listed:
     books: Books
     stored_index: int
     index: int
+    older: bool = False
 
 
 # --- calls --------------------------------------------------------------------------------------------------------
@@ -143,6 +144,7 @@ def read_market(answers: Answers, site: Comptroller, market: str) -> Listed:
         books=books_of(now, rate),
         stored_index=stored.borrow_index,
         index=now.borrow_index,
+        older=_is_newer(site) and answers.probe(ABI[_SWEPT[0]], market) is None,
     )
 
 
