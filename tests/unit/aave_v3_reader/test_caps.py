@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
-from defirisk.chain.calls import Returned
+from defirisk.chain.calls import Answer, Call, Returned
 from defirisk.model import Bound, Limit, Limits
 from defirisk.protocols.aave_v3.family import PROTOCOL
 from defirisk.protocols.interface import Scope
 
-from .chains import ABI, Bent, word
+from .chains import ABI, REVERT, Bent, word
 
 CAP, FULL = 3_000_000, 2
 """Whole tokens: a supply cap that nobody reaches, a borrow cap that is exceeded."""
@@ -51,6 +52,28 @@ def test_totals_come_with_the_balances() -> None:
     assert limits.borrow is not None
     assert limits.borrow.room is not None
     assert 0 < limits.borrow.room < 10**limits.token.decimals
+
+
+def test_where_the_registry_knows_the_contracts_it_costs_no_round_trip_either() -> None:
+    chain = with_totals(capped("3.5"), 10**24, 10**18)
+    chain.hints = (("pool", chain.pool), ("oracle", chain.oracle))
+    for scope in Scope:
+        chain.trips = 0
+        asyncio.run(PROTOCOL.reader.read(Whole(chain), chain.deployment, chain.wallets, scope))
+        assert chain.trips == 3, scope
+
+
+class Whole:
+    """The same chain, which leaves no call unanswered: what it does not know reverts."""
+
+    def __init__(self, chain: Bent) -> None:
+        self._chain = chain
+        self.chain_id, self.block, self.source, self.warnings = chain.chain_id, chain.block, chain.source, chain.warnings
+
+    async def calls(self, calls: Sequence[Call]) -> list[Answer]:
+        self._chain.trips += 1
+        found = (self._chain._answer(call) for call in calls)
+        return [REVERT if answer is None else answer for answer in found]
 
 
 def test_a_recording_without_totals_still_tells_the_cap_and_all_else() -> None:
