@@ -79,7 +79,7 @@ def reports_of(texts: Sequence[str], output: Path | None) -> list[Report]:
         if not equals or not path or kind not in KINDS:
             raise InputError(f"--report {text[:80]!a} is not KIND=FILE", hint=f"KIND is one of {', '.join(KINDS)}")
         if path == "-":
-            raise InputError(f"--report {kind}=- names no file", hint="--format prints the result, --report writes a file")
+            raise InputError(f"--report {kind}=- names no file", hint="--format is what prints, --report writes files")
         if Path(path) in (output, *(one.path for one in found)):
             raise InputError(f"two results are to be written to {path[:200]}", hint="name another file")
         found.append(Report(kind, Path(path)))
