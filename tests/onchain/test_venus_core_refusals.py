@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,10 +15,10 @@ from defirisk.model import Limits, Position
 from defirisk.protocols.compound_v2.liquidation import cover, seize_ratio
 from defirisk.protocols.compound_v2.rules import VENUS
 from defirisk.protocols.compound_v2.state import CompoundState, Holding
-from defirisk.protocols.interface import Pair, Refused
+from defirisk.protocols.interface import ActKind, Pair, Refused, Scope
 from defirisk.risk.replay import replay
 
-from .evm import MAX, Contract, Reverted
+from .evm import MAX, Contract, Reverted, Transaction
 from .rpc import RpcError
 from .venus_core import KINDS, MAJORS, POOLS, VenusCore, artifacts
 from .venus_market import LIQUIDATOR, PROVIDER, Kind, VMarket, enter, supply
@@ -35,6 +36,7 @@ from .venus_steps import (
     pair_of,
     walk_all,
 )
+from .whatif import ours
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +283,36 @@ def test_a_debt_older_than_the_pools_is_liquidated_by_the_core_pools_incentive(s
     made.comptroller.send("setLiquidationIncentive", MAJORS, collateral.address, core)
     (position,) = read(made).values()
     assert len(walk_all(made, VENUS, {wallet: position.state})[wallet].liquidations) > 1
+
+
+# --- what may be borrowed and redeemed ------------------------------------------------------------------------------
+
+
+def largest(position: Position, kind: ActKind, symbol: str) -> int:
+    """The largest amount that our acts accept, by bisection; 0 where that is none."""
+    low, high = 0, 2**100
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if isinstance(ours(position, kind, symbol, middle), str) else (middle, high)
+    return low
+
+
+def test_bounded_prices_say_what_may_be_borrowed_and_redeemed(still: VenusCore) -> None:
+    """A collateral a percent down, a debt a percent up: the largest amount of ours is taken, a unit more is not."""
+    functions = {ActKind.BORROW: "borrow", ActKind.WITHDRAW: "redeemUnderlying"}
+    short: Counter[ActKind] = Counter()
+    for number, (wallet, position) in enumerate(read(still, scope=Scope.LISTED).items()):
+        for kind, function in functions.items():
+            one = still.markets[number % len(still.markets)]
+            if kind is ActKind.WITHDRAW:
+                held = [holding for holding in position.state.holdings if holding.tokens]
+                one = still.markets[index_of(still, held[number % len(held)])]
+            most = largest(position, kind, one.kind.symbol)
+            for amount, taken in ((most, True), (most + 1, False)):
+                call = Transaction(one.vtoken.address, one.vtoken.data(function, amount), wallet)
+                assert accepted(still, call) == taken or amount == 0, (wallet, kind, one.kind.symbol, amount)
+            short[kind] += most > 0 and ours(position, kind, one.kind.symbol, most + 1) == "INSUFFICIENT_LIQUIDITY"
+    assert min(short[kind] for kind in functions) > 4, short
 
 
 # --- through the Liquidator ---------------------------------------------------------------------------------------

@@ -117,6 +117,12 @@ class CompoundV2Rules:
     def tail(self, state: CompoundState, standing: Standing) -> None:
         """Nothing is promised beyond :meth:`health_slack`, whose bounds are as tight already."""
 
+    def likely_loses(self, state: CompoundState) -> bool:
+        """Whether a replay probably leaves a loss: for a search to know where to look."""
+        from defirisk.protocols.compound_v2.likely import likely_loses  # noqa: PLC0415 - for thresholds only
+
+        return likely_loses(state)
+
     def borne_by(self, state: CompoundState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
         """The market's reserves first, then its suppliers.
 
