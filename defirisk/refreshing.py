@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from defirisk.calling import Texts, wait
+from defirisk.calling import Texts, blocking
 from defirisk.calling import where as where_of
 from defirisk.comparing import Change
 from defirisk.sources import Where
@@ -73,7 +73,7 @@ class Again:
         return RefreshResult(old.source, path, old.chain_id, old.block, self.fixture.block, self.changes)
 
 
-def refresh(
+async def refresh_async(
     recording: str | Path,
     output: str | Path | None = None,
     *,
@@ -96,22 +96,12 @@ def refresh(
         InputError: the recording names no wallets or is of another chain, or the file cannot be written.
         ReadError: not everything could be read again, or the endpoint is behind; nothing is written then.
     """
-    return wait(refresh_async(recording, output, rpc=rpc, chain=chain, block=block, strict=strict))
-
-
-async def refresh_async(
-    recording: str | Path,
-    output: str | Path | None = None,
-    *,
-    rpc: Texts = (),
-    chain: str | None = None,
-    block: int | None = None,
-    strict: bool = False,
-) -> RefreshResult:
-    """As :func:`refresh`, to be awaited."""
     old = Path(recording)
     where = where_of(rpc, chain, block, None, ())
     return (await read_again(old, where, strict=strict)).written(old if output is None else Path(output))
+
+
+refresh = blocking(refresh_async)
 
 
 async def read_again(old: Path, where: Where, *, strict: bool) -> Again:
