@@ -76,8 +76,9 @@ class WaveReader:
     so that memory does not grow with the number of wallets. Chunks may be read at the same time.
     """
 
-    def __init__(self, chain: Chain, deployments: Sequence[Deployment]) -> None:
+    def __init__(self, chain: Chain, deployments: Sequence[Deployment], scope: Scope = Scope.USED) -> None:
         self._chain = chain
+        self._scope = scope
         self._deployments = tuple(deployments)
         self._kept = Kept(chain)
 
@@ -95,7 +96,7 @@ class WaveReader:
         unique = list(dict.fromkeys(wallets))
         chunk = self._kept.for_wallets(unique)
         meeting = Rendezvous(chunk)
-        readings = [_read(meeting, one, unique, Scope.USED) for one in self._deployments]
+        readings = [_read(meeting, one, unique, self._scope) for one in self._deployments]
         outcomes: list[Outcome] = await meeting.gather(readings)
         _raise_mistakes(self._deployments, outcomes)
         snapshot = _snapshot(chunk, self._deployments, unique, [_only_used(outcome) for outcome in outcomes])

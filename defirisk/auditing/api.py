@@ -13,6 +13,7 @@ from defirisk.api import Scenarios, scenarios_of
 from defirisk.auditing.ask import Ask
 from defirisk.calling import Texts, blocking, texts, where
 from defirisk.judging import Terms
+from defirisk.whatif.asking import NOTHING, WhatIf
 
 if TYPE_CHECKING:
     from defirisk.auditing.result import AuditResult
@@ -34,6 +35,7 @@ async def audit_async(
     liquidator: str = "largest",
     families: Mapping[str, str] | None = None,
     thresholds: bool = True,
+    what_if: WhatIf | None = None,
     strict: bool = False,
     top: int = 0,
     top_output: str | Path | None = None,
@@ -58,6 +60,7 @@ async def audit_async(
         liquidator: the order of liquidations.
         families: asset to family.
         thresholds: whether to look for the nearest liquidation.
+        what_if: parameters that are set first; acts and aims are of one owner, and refused.
         strict: take a malformed or doubled wallet, and any fallback while reading, for an error.
         top: how many of the worst positions (of each unit of account) are replayed in full.
         top_output: where to; default: ``output`` with ``.top.json`` behind it.
@@ -81,7 +84,7 @@ async def audit_async(
         ask = Ask(
             source=source,
             where=where(rpc, chain, block, fixture, markets),
-            terms=Terms(scenarios_of(scenarios), dict(families or {}), liquidator, thresholds),
+            terms=Terms(scenarios_of(scenarios), dict(families or {}), liquidator, thresholds, what_if or NOTHING),
             output=_path(output),
             outcomes=_path(outcomes),
             top=top,

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from defirisk.auditing.settings import refuse_what_is_one_owner_s
 from defirisk.auditing.state import folder_beside
 from defirisk.auditing.tables import check_ending
 from defirisk.errors import InputError
@@ -47,7 +48,7 @@ class Ask:
         """Refuse what cannot be meant.
 
         Raises:
-            InputError: a table of no known kind, files that are the same, `--resume` or `--top` without a file.
+            InputError: a table of no known kind, files that are the same, `--resume` or `--top` without a file, an act.
         """
         files = [path for path in (self.output, self.outcomes, self.top_file()) if path is not None]
         for path in (self.output, self.outcomes):
@@ -61,6 +62,7 @@ class Ask:
             raise InputError("--top N needs a file for the full replays", hint="give -o, or --top-output FILE")
         if not 0 <= self.top <= MOST_TOP or self.chunk < 1:
             raise InputError(f"--top is at most {MOST_TOP:,}, --chunk at least 1")
+        refuse_what_is_one_owner_s(self.terms.what_if)
 
     def top_file(self) -> Path | None:
         """Where the full replays of the worst go; ``None`` where none are wanted, or there is no place."""
@@ -95,6 +97,7 @@ class Ask:
             "families": dict(sorted(self.terms.families.items())),
             "liquidator": self.terms.liquidator,
             "thresholds": self.terms.thresholds,
+            "set": digest(asdict(self.terms.what_if)),
             "engine": self.engine,
             "chunk": self.chunk,
             "top": self.top,

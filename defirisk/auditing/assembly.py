@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,16 @@ from defirisk.auditing.listing import wallets_of
 from defirisk.auditing.partition import Judged, Plan, failing, judge_partition
 from defirisk.auditing.result import AuditResult, RunFigures
 from defirisk.auditing.saving import saved
+from defirisk.auditing.settings import among
 from defirisk.auditing.state import State, replace_with
 from defirisk.auditing.summary import Summary, merged
 from defirisk.auditing.tables import read_part, write_table
 from defirisk.chain.endpoints import chain_with_id
-from defirisk.judging import judge
+from defirisk.judging import Terms, judge
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
 from defirisk.result import CheckResult
+from defirisk.risk.together import shared_losses
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -122,7 +125,7 @@ def write_top(path: Path, begun: Begun, snapshots: Sequence[Snapshot], ask: Ask)
     from defirisk.report import json  # noqa: PLC0415 - only for the worst
 
     names = tuple(market.name for market in begun.markets)
-    judged = judge(snapshots, ask.terms, names) if snapshots else []
+    judged = judge(snapshots, _terms(ask, names, snapshots), names) if snapshots else []
     accounts = tuple(account for part in judged for account in part)
     known = chain_with_id(begun.chain_id)
     result = CheckResult(
@@ -135,9 +138,16 @@ def write_top(path: Path, begun: Begun, snapshots: Sequence[Snapshot], ask: Ask)
         chain=known.name if known else None,
         read_at=None,
         markets=names,
+        shared_losses=shared_losses(analysis for account in accounts for analysis in account.positions),
     )
     text = json.dumps(json.check(result)).encode()
     replace_with(path, lambda file: _put(file, text))
+
+
+def _terms(ask: Ask, markets: Sequence[str], snapshots: Sequence[Snapshot]) -> Terms:
+    """As asked, without what is set in markets that none of these wallets is in."""
+    held = {position.market.name for one in snapshots for account in one.accounts for position in account.positions}
+    return replace(ask.terms, what_if=among(ask.terms.what_if, markets, tuple(held)))
 
 
 def _put(file: Any, content: bytes) -> None:

@@ -9,12 +9,15 @@ from typing import Final
 from defirisk.auditing.ask import Ask
 from defirisk.auditing.begin import Begun
 from defirisk.auditing.partition import Plan
+from defirisk.auditing.settings import UNCHANGED, Settings
 from defirisk.auditing.summary import Summary
 from defirisk.errors import InputError
 from defirisk.model import Snapshot, Token
+from defirisk.model import Warning as Notice
 from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.population.engine import chosen
+from defirisk.whatif.binding import Bound
 
 FEW_PAIRS: Final = 250_000
 """Up to so many (wallet, scenario) pairs ``auto`` replays all exactly: it takes less time than reading does."""
@@ -29,6 +32,7 @@ class Planner:
         self._ask, self._begun = ask, begun
         self._book = FamilyBook.load(ask.terms.families)
         self._names = tuple(market.name for market in begun.markets)
+        self._settings = Settings(ask.terms.what_if, self._names)
         self._checked = False
         self._seen: dict[tuple[int, Token], None] = {}
         self._bound: dict[Assets, tuple[BoundScenario, ...]] = {}
@@ -38,8 +42,9 @@ class Planner:
         """The plan of a chunk.
 
         Raises:
-            InputError: a scenario or a family override names what no market lists, or not clearly.
+            InputError: a scenario, a family override or a setting names what no market lists, or not clearly.
         """
+        changes = self._settings.bound(snapshot)
         assets = tuple(dict.fromkeys(self._assets(snapshot)))
         if assets not in self._bound:
             if not self._checked and not self._some_market_failed(snapshot):
@@ -49,7 +54,7 @@ class Planner:
             lenient = [replace(scenario, preset=True) for scenario in self._ask.terms.scenarios]
             book = FamilyBook.load({})  # the overrides were checked above, and here somebody may hold none of them
             self._bound[assets] = validate(lenient, assets, book, self._names)
-        return self._plan(self._bound[assets])
+        return self._plan(self._bound[assets], changes)
 
     def look_at(self, snapshot: Snapshot) -> None:
         """Take note of the assets that are known, for :meth:`complain`."""
@@ -60,6 +65,7 @@ class Planner:
 
         An unknown asset moves nothing: its scenario would pass for one that was survived.
         """
+        self._settings.complain(summary)
         if self._checked or not self._seen:
             return
         try:
@@ -67,11 +73,15 @@ class Planner:
         except InputError as problem:
             summary.notices[f"{problem.message}, so nothing was moved by it"] = 1
 
+    def notices(self) -> tuple[Notice, ...]:
+        """What is to be known of every figure."""
+        return self._settings.notices()
+
     def failing_plan(self) -> Plan:
         """For wallets of which nothing was read: nothing is judged."""
-        return self._plan(())
+        return self._plan((), UNCHANGED)
 
-    def _plan(self, scenarios: tuple[BoundScenario, ...]) -> Plan:
+    def _plan(self, scenarios: tuple[BoundScenario, ...], changes: Bound) -> Plan:
         return Plan(
             chain_id=self._begun.chain_id,
             block=self._begun.block.number,
@@ -83,6 +93,7 @@ class Planner:
             rows=self._ask.outcomes is not None,
             engine=self.engine,
             keep=self._ask.keep(),
+            changes=changes,
         )
 
     def _engine(self) -> str:

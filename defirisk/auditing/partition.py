@@ -15,6 +15,7 @@ from defirisk.auditing.columns import OUTCOMES, POSITIONS, schema
 from defirisk.auditing.fast import Block
 from defirisk.auditing.outcomes import Figures, exact_figures
 from defirisk.auditing.rows import Table, failed_row, outcome_row, position_row, warning_codes
+from defirisk.auditing.settings import UNCHANGED
 from defirisk.auditing.summary import Failed, MarketSums, ScenarioSums, Summary, UnitSums, Worst, add
 from defirisk.model import AccountReading, Failure, Position, Standing
 from defirisk.report.check import differs
@@ -23,6 +24,8 @@ from defirisk.risk.axes import axes_of
 from defirisk.risk.binding import BoundScenario
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.thresholds import Nearest, nearest_liquidation
+from defirisk.whatif.applying import apply
+from defirisk.whatif.binding import Bound
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +48,8 @@ class Plan:
     """How every partition of a run is judged.
 
     ``scenarios`` are bound; ``families`` overrides; ``nearest`` whether the nearest liquidation is looked for;
-    ``rows`` whether outcomes are wanted as rows too; ``keep`` how many of the worst positions are kept a unit.
+    ``rows`` whether outcomes are wanted as rows too; ``keep`` how many of the worst positions are kept a unit;
+    ``changes`` what every position is given first.
     """
 
     chain_id: int
@@ -58,6 +62,7 @@ class Plan:
     rows: bool = True
     engine: str = "auto"
     keep: int = 10
+    changes: Bound = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class _Work:
 
     def wallet(self, reading: AccountReading) -> None:
         """A row for every market, whatever came of it."""
-        positions = {position.market.name: position for position in reading.positions}
+        positions = {position.market.name: self._changed(position) for position in reading.positions}
         failures = {failure.market: failure for failure in reading.failures}
         statuses = [
             self._market(reading.address, asked, positions.get(asked.name), failures.get(asked.name))
@@ -114,6 +119,10 @@ class _Work:
         status = next((one for one in ("failed", "ok") if one in statuses), "no-position")
         count(self.summary.wallets, status)
         self._sum_wallet(reading.address, statuses)
+
+    def _changed(self, position: Position) -> Position:
+        changes = self._plan.changes
+        return apply(changes, position).position if changes.settings else position
 
     def _market(self, address: str, asked: AskedMarket, found: Position | None, failure: Failure | None) -> str:
         sums = self.summary.markets.setdefault(asked.name, MarketSums(asked.protocol))

@@ -24,6 +24,7 @@ from defirisk.chain.recording import ReplayChain
 from defirisk.errors import BlockUnavailable, InputError, ReadError, UnsupportedRules
 from defirisk.model import Snapshot
 from defirisk.model import Warning as Notice
+from defirisk.protocols.interface import Scope
 from defirisk.reading import WaveReader
 from defirisk.risk.population.engine import chosen
 from defirisk.run import ProgressHook, one_chain, refuse_fallbacks
@@ -75,7 +76,7 @@ async def run(
                 begun = await begin.resolved(begun, ask, state, chain, progress=progress, say=say)
                 deployments = deployments_for(ask.where, chain)
                 begun = begin.pin(ask, state, begun, chain, deployments)
-                reader = WaveReader(chain, deployments)
+                reader = WaveReader(chain, deployments, Scope.LISTED if ask.terms.what_if.changes else Scope.USED)
                 audit = _Audit(ask, state, begun, chain=chain, reader=reader, progress=progress)
                 await audit.read_all()
                 await audit.verify()
@@ -228,7 +229,7 @@ class _Audit:
             summary,
             files,
             engine=self._planner.engine,
-            warnings=(*self._begun.warnings, *self._warnings, *self._chain.warnings),
+            warnings=(*self._planner.notices(), *self._begun.warnings, *self._warnings, *self._chain.warnings),
             source=self._chain.source,
             resumable=self._live() and bool(self._unread() or self._mendable()),
             figures=RunFigures(

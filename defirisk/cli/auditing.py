@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from defirisk.auditing.ask import Ask
 from defirisk.auditing.result import AuditResult
@@ -11,6 +12,7 @@ from defirisk.cli.flow import Asked, plain_terms_of, where_of
 from defirisk.cli.output import check_writable, print_out, say, say_error, written_out
 from defirisk.cli.progress import Bar, progress
 from defirisk.cli.stopping import STOP, kept_in
+from defirisk.whatif.asking import WhatIf
 
 LISTED = 20
 """How many failed wallets are named on stderr."""
@@ -39,7 +41,7 @@ def _ask(source: str, asked: Asked) -> Ask:
     return Ask(
         source=source,
         where=where_of(asked),
-        terms=plain_terms_of(asked),
+        terms=replace(plain_terms_of(asked), what_if=WhatIf.of(set=asked["sets"], set_emode=asked["set_emodes"])),
         output=asked["output"],
         outcomes=asked["outcomes"],
         top=asked["top"],

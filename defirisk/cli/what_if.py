@@ -19,23 +19,33 @@ ACTS: Final = "defirisk.acts"
 _ACT_OPTIONS: Final = ("--deposit", "--withdraw", "--borrow", "--repay")
 
 
-def what_if_options(command: F) -> F:
-    """What is changed before anything is judged, and how much would reach what; see :class:`Ordered`."""
-    option = partial(click.option, cls=Option, section="What if", multiple=True)
+_in_what_if = partial(click.option, cls=Option, section="What if", multiple=True)
+
+
+def setting_options(command: F) -> F:
+    """Which parameters are set before anything is judged."""
     return all_of(
-        option(
+        _in_what_if(
             "--set",
             "sets",
             metavar="WETH.liquidation_threshold=0.80",
             help="First set a parameter, of an asset or of the market (close_factor=0.6). MARKET: in front where "
             "several markets are read. Repeatable, as is all that follows here.",
         ),
-        option(
+        _in_what_if(
             "--set-emode",
             "set_emodes",
             metavar="1.liquidation_threshold=0.93",
             help="The same of an eMode category; its assets: 1.collateral=+WETH,-WBTC.",
         ),
+    )(command)
+
+
+def what_if_options(command: F) -> F:
+    """What is changed before anything is judged, and how much would reach what; see :class:`Ordered`."""
+    option = _in_what_if
+    return all_of(
+        setting_options,
         option("--repay", metavar="USDC=1000", help="The owner first repays so much, or =all."),
         option("--deposit", metavar="WETH=2", help="The owner first supplies so much more."),
         option("--withdraw", metavar="WETH=1", help="The owner first withdraws so much, or =all."),

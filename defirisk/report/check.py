@@ -16,6 +16,7 @@ from defirisk.report.shared_cover import shared_cover
 if TYPE_CHECKING:
     from defirisk.policy.findings import PolicyResult
     from defirisk.risk.engine import PositionAnalysis
+    from defirisk.risk.together import SharedLoss
 
 DETAILED: Final = 10
 """Under a policy no more accounts than these are shown in detail: a log is read by people."""
@@ -61,6 +62,7 @@ class Check:
     ``source`` is a host or a recording's name. ``chain`` is the chain's name, ``None`` where the registry has none.
     ``read_at`` is the clock when a live chain was read (seconds), ``None`` for a recording: age means nothing there.
     ``markets`` are the names of the markets that were asked. ``policy`` is what became of a policy, ``None`` without.
+    ``shared_losses`` are those that several positions of one market leave in one scenario.
     """
 
     chain_id: int
@@ -73,6 +75,7 @@ class Check:
     read_at: int | None = None
     markets: tuple[str, ...] = ()
     policy: PolicyResult | None = None
+    shared_losses: tuple[SharedLoss, ...] = ()
 
     @property
     def block_age(self) -> int | None:
@@ -106,7 +109,7 @@ class Check:
 
     def all_warnings(self) -> tuple[Notice, ...]:
         """The chain's warnings and, first, what the block's age says; last, which cover was promised more than once."""
-        return (*_of_age(self.block_age), *self.warnings, *shared_cover(self.accounts))
+        return (*_of_age(self.block_age), *self.warnings, *shared_cover(self.shared_losses))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +161,8 @@ def _mismatch_text(position: Position) -> str:
         for name in names
         if getattr(theirs, name) != getattr(ours, name)
     ]
-    said = "; ".join(parts) or "one of the two has no health factor"
-    return f"the contract's own figures differ from ours at this block, do not rely on this position: {said}"
+    differences = "; ".join(parts) or "one of the two has no health factor"
+    return f"the contract's own figures differ from ours at this block, do not rely on this position: {differences}"
 
 
 def _of_age(age: int | None) -> tuple[Notice, ...]:

@@ -1,34 +1,45 @@
-"""What covers bad debt is counted in full for each position: said once where several of them draw on the same cover."""
+"""What covers bad debt is counted in full for each position: what is left of it where several draw on it is said."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from defirisk.model import Borne
 from defirisk.model import Warning as Notice
-from defirisk.report.sanitize import symbol
+from defirisk.report.figures import number
+from defirisk.report.sanitize import clean, symbol
+from defirisk.risk.together import SharedLoss
 
-if TYPE_CHECKING:
-    from defirisk.report.check import Account
+_BEARERS: Final = {
+    "umbrella": "Umbrella's stake bears",
+    "reserves": "the reserves bear",
+    "deficit": "a deficit is left of",
+    "suppliers": "the suppliers bear",
+}
 
-_COVERS: Final = {"umbrella": "Umbrella's stake", "reserves": "the reserves"}
 
+def shared_cover(losses: Iterable[SharedLoss]) -> Iterator[Notice]:
+    """One notice of all stakes and reserves that cover less of the sum than they were said to of each position.
 
-def shared_cover(accounts: Iterable[Account]) -> Iterator[Notice]:
-    """One notice of all stakes and reserves that two positions or more were promised in one scenario."""
-    twice = [cover for cover, times in Counter(_drawn(accounts)).items() if times > 1]
-    named = dict.fromkeys(f"{_COVERS[who]} for {symbol} in {market}" for _, market, symbol, who in twice)
-    if named:
-        text = f"counted in full for each position, though together they can draw on it only once: {', '.join(named)}"
+    Of each market's asset in the scenario that loses most of it.
+    """
+    worst: dict[tuple[str, str], SharedLoss] = {}
+    for one in losses:
+        key = (one.market, one.token.address)
+        if one.differs and (key not in worst or one.amount > worst[key].amount):
+            worst[key] = one
+    if worst:
+        told = "; ".join(map(_told, worst.values()))
+        text = f"each position's loss is told as if it were the only one, though what covers it is there once: {told}"
         yield Notice("cover-counted-for-each", text)
 
 
-def _drawn(accounts: Iterable[Account]) -> Iterator[tuple[str, str, str, str]]:
-    """Scenario, market, asset and cover, once for each position that draws on it."""
-    for analysis in (one for account in accounts for one in account.positions):
-        market = analysis.position.market.name
-        for outcome in analysis.outcomes:
-            for borne in outcome.borne_by:
-                if borne.who in _COVERS:
-                    yield outcome.scenario, market, symbol(borne.token), borne.who
+def _told(one: SharedLoss) -> str:
+    lost = f"{number(one.amount, one.token.decimals)} {symbol(one.token)}"
+    shares = ", ".join(map(_share, one.borne_by))
+    return f"of {lost} that {one.positions} positions in {clean(one.market)} lose in {clean(one.scenario)}, {shares}"
+
+
+def _share(borne: Borne) -> str:
+    return f"{_BEARERS.get(borne.who, f'{borne.who} bears')} {number(borne.amount, borne.token.decimals)}"

@@ -170,14 +170,15 @@ def _refuse_what_is_a_chain_s(ask: Ask) -> None:
             ("--block", where.block is not None),
             ("--market", where.markets),
             ("--resume", ask.resume),
+            ("--set", ask.terms.what_if.changes),
         )
         if one
     ]
     if given:
         raise InputError(
-            f"{Path(ask.source).name} is a snapshot, which holds its own chain, block and markets: leave out "
-            f"{', '.join(given)}",
-            hint="take another snapshot for others; a replay is begun anew, not resumed",
+            f"{Path(ask.source).name} is a snapshot, which holds its own chain, block and markets as they are: leave "
+            f"out {', '.join(given)}",
+            hint="take another snapshot for others; --set is of a chain or a recording; a replay is begun anew",
         )
 
 

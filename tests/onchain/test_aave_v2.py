@@ -23,7 +23,7 @@ from tests.support.scopes import assert_same_in_both_scopes
 from .anvil import GENESIS
 from .deploy_v20 import aave_v20
 from .evm import MAX
-from .follow import Scene, Tally, follow
+from .follow import Scene, Tally, follow_all
 from .local_chain import LocalChain
 from .reading import state_at
 from .test_positions import health, nonzero
@@ -193,8 +193,7 @@ def test_every_step_of_the_replay(
     tally = Tally()
     for name, prices in moves.items():
         with world.shock(prices):
-            for scene in scenes(world, positions, name):
-                follow(scene, liquidator, tally)
+            follow_all(scenes(world, positions, name), liquidator, tally)
     assert tally.met["step"] > 300, tally
     assert tally.met["fee"] == tally.met["deficit"] == 0, tally
     assert min(tally.endings[ending] for ending in ("healthy", "nothing-to-seize", "rules")) > 0, tally
@@ -302,8 +301,7 @@ def test_under_a_close_factor_of_all_each_step_is_the_contracts_too(
         assert all(one.warnings[0].code == "unverified-revision" for one in fresh.values())
         for name in ("volatile -10%", "volatile -40%", "LINK -70%", "random 1"):
             with world.shock(moves[name]):
-                for scene in scenes(world, fresh, name):
-                    follow(scene, "largest", tally)
+                follow_all(scenes(world, fresh, name), "largest", tally)
     assert tally.met["step"] > 50, tally
     assert tally.met["no debt left"] > 0, tally
 

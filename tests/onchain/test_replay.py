@@ -6,11 +6,13 @@ from dataclasses import astuple
 
 import pytest
 
-from .follow import Scene, Tally, follow
+from .follow import Scene, Tally, follow_all
 from .reading import Reading, state_at
 from .shocks import shocks
 from .test_positions import health
 from .world import World
+
+SEVERAL = ("many-many", "many-one", "one-many", "toxic", "small", "dusty", "crumb", "wide")
 
 
 def test_health_factor_under_every_shock(chain: World, reading: Reading) -> None:
@@ -35,8 +37,7 @@ def test_every_step_of_the_replay(chain: World, reading: Reading, liquidator: st
     tally = Tally()
     for name, prices in shocks(chain.prices()).items():
         with chain.shock(prices):
-            for scene in liquidatable_scenes(chain, reading, name):
-                follow(scene, liquidator, tally)
+            follow_all(liquidatable_scenes(chain, reading, name), liquidator, tally)
     check_coverage(chain, tally)
 
 
@@ -44,9 +45,8 @@ def test_the_worst_case_order_is_one_that_the_contract_accepts(chain: World, rea
     tally, searches = Tally(), set()
     for name in ("volatile -40%", "LINK -70%", "random 5"):
         with chain.shock(shocks(chain.prices())[name]):
-            for scene in liquidatable_scenes(chain, reading, name):
-                if scene.kind in {"many-many", "many-one", "one-many", "toxic", "small", "dusty", "crumb", "wide"}:
-                    searches.add(follow(scene, "worst-case", tally).search)
+            scenes = [one for one in liquidatable_scenes(chain, reading, name) if one.kind in SEVERAL]
+            searches |= {done.search for done in follow_all(scenes, "worst-case", tally)}
     assert searches == {"exhaustive", "greedy"}
     assert tally.met["step"] > 30
 

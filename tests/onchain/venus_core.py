@@ -9,21 +9,14 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from eth_utils import to_checksum_address
 
-from .evm import GAS, MAX, Coder, Contract, Evm
-from .rpc import RpcError
+from .evm import MAX, Coder, Contract, Evm
 from .toolchain import COMPILED, CONTRACTS, Artifact, ToolchainError, compiled, exclusive, run
-from .venus_market import (
-    LIQUIDATOR,
-    OWNER,
-    WAD,
-    Kind,
-    Venus,
-    VMarket,
-)
+from .venus_market import OWNER, WAD, Kind, Venus, VMarket
+from .views import Question
 
 PACKAGE: Final = "@venusprotocol/venus-protocol@10.3.0"
 INTEGRITY: Final = "qGvjvUgYhK5REF/Cj4Lg4FNBMrEscnSSxr4sHL4WDlb2woPucvqLfGkw/f3XKFanf+lWD1G4K0Gzpdc430+BeQ=="
@@ -92,20 +85,8 @@ class VenusCore(Venus):
     vai: Contract
     controller: Contract
 
-    def liquidate_vai(self, collateral: int, wallet: str, repay: int) -> Mapping[str, Any] | None:
-        """Really send ``liquidateVAI``; the event's arguments, ``None`` if there is none (an error code)."""
-        data = self.controller.data("liquidateVAI", wallet, repay, self.markets[collateral].vtoken.address)
-        receipt = self.evm.send(self.controller.address, data, LIQUIDATOR)
-        return next((event.args for event in self.evm.events(receipt) if event.name == "LiquidateVAI"), None)
-
-    def accepts_vai(self, collateral: int, wallet: str, repay: int) -> bool:
-        """Whether ``liquidateVAI`` would go through in the next block: it answers error code 0."""
-        data = self.controller.data("liquidateVAI", wallet, repay, self.markets[collateral].vtoken.address)
-        call = {"from": LIQUIDATOR, "to": self.controller.address, "data": data, "gas": hex(GAS), "gasPrice": "0x0"}
-        try:
-            return int(self.evm.rpc("eth_call", call, "pending")[:66], 16) == 0
-        except RpcError:
-            return False
+    def questions(self, wallet: str) -> list[Question]:
+        return [*super().questions(wallet), (self.controller, "getVAIRepayAmount", (wallet,))]
 
 
 # --- artifacts ----------------------------------------------------------------------------------------------------

@@ -8,8 +8,20 @@ from contextlib import contextmanager
 
 from . import anvil
 from .evm import MAX, Contract, Evm
-from .venus_core import MAJORS, POOLS, STALE_BLOCKS, STRICT, VenusCore, artifacts, deploy
+from .venus_core import KINDS, MAJORS, POOLS, STALE_BLOCKS, STRICT, VenusCore, artifacts, deploy
 from .venus_market import LIQUIDATOR, OWNER, PROVIDER, WAD, VMarket, amount_of, enter, supply
+
+STABLE = ("USDV", "DAIV")
+SCENARIOS: dict[str, dict[str, int]] = {
+    "today": {},
+    **{f"volatile-{drop}": {k.symbol: -drop for k in KINDS if k.symbol not in STABLE} for drop in (10, 20, 35, 50, 90)},
+    "eth-40": {"ETHV": -40},
+    "btc-60": {"BTCV": -60},
+    "cake-99": {"CAKE": -99},
+    "old+80": {"OLDV": 80},
+    "usd-depeg": {"USDV": -12},
+    "dai+35": {"DAIV": 35},
+}
 
 
 @contextmanager
@@ -23,7 +35,7 @@ def venus_core(stale: int = STALE_BLOCKS) -> Iterator[VenusCore]:
         for number, wallet in enumerate(made.wallets):
             _settle(made, number, wallet)
         _supply_liquidator(made)
-        rpc("anvil_mine", hex(stale))
+        anvil.leap(rpc, stale)
         yield made
 
 
@@ -71,7 +83,7 @@ def _mint_vai(made: VenusCore, wallet: str, luck: random.Random) -> None:
         _, most = made.controller.call("getMintableVAI", wallet)
         if most:
             made.controller.send("mintVAI", most * luck.choice([30, 45, 60]) // 100, sender=wallet)
-            made.evm.rpc("anvil_mine", hex(50))
+            made.evm.rpc("anvil_mine", hex(5))
 
 
 def _supply_liquidator(made: VenusCore) -> None:

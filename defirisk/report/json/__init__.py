@@ -14,10 +14,11 @@ from defirisk.fixedpoint import decimal_string
 from defirisk.model import PositionStatus
 from defirisk.report.check import Account, AccountStatus, Check, CheckSet
 from defirisk.report.json.position import failed_json, position_json
-from defirisk.report.json.values import Json, warnings_json
+from defirisk.report.json.values import Json, borne_json, moved, warnings_json
 from defirisk.report.legs import unpriced_message
 from defirisk.report.sanitize import clean
 from defirisk.report.totals import Total, totals_of
+from defirisk.risk.together import SharedLoss
 
 CHECK: Final = "defirisk/check/1"
 CHECK_SET: Final = "defirisk/check-set/1"
@@ -57,12 +58,23 @@ def check(one: Check) -> Json:
         "markets": [clean(name) for name in one.markets],
         "warnings": warnings_json(one.all_warnings()),
         "accounts": [_account(account) for account in one.accounts],
+        "shared_losses": [_shared(loss) for loss in one.shared_losses],
     }
     if one.policy is None:
         return shown
     from defirisk.report.policy.json import policy  # noqa: PLC0415 - only where there is one
 
     return {**shown, "policy": policy(one.policy)}
+
+
+def _shared(loss: SharedLoss) -> Json:
+    return {
+        "market": clean(loss.market),
+        "scenario": clean(loss.scenario),
+        "positions": loss.positions,
+        **moved(loss.token, loss.amount),
+        "borne_by": [borne_json(one) for one in loss.borne_by],
+    }
 
 
 def _account(account: Account) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from defirisk.model import Amount, Liquidation, Outcome, OwnerLoss, Seized
-from defirisk.report.json.values import Json, integer, moved
+from defirisk.report.json.values import Json, borne_json, integer, moved
 from defirisk.report.sanitize import clean
 
 
@@ -26,7 +26,7 @@ def outcome_json(outcome: Outcome) -> Json:
         "uncovered_value_raw": str(outcome.uncovered_value),
         "owner_loss_value_raw": str(outcome.owner_loss.total),
         "owner_loss": _owner_loss(outcome.owner_loss),
-        "borne_by": [{"who": borne.who, **moved(borne.token, borne.amount)} for borne in outcome.borne_by],
+        "borne_by": [borne_json(borne) for borne in outcome.borne_by],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from defirisk.model import Token
+from defirisk.model import Borne, Token
 from defirisk.model import Warning as Notice
 from defirisk.report.sanitize import clean
 
@@ -20,6 +20,11 @@ def integer(raw: int | None) -> str | None:
 def moved(token: Token, raw: int) -> Json:
     """``raw`` base units of a token."""
     return {"asset": token.address, "amount_raw": str(raw)}
+
+
+def borne_json(borne: Borne) -> Json:
+    """Who bears a part of a loss, and how much."""
+    return {"who": borne.who, **moved(borne.token, borne.amount)}
 
 
 def warnings_json(warnings: Sequence[Notice]) -> list[Json]:

@@ -17,7 +17,7 @@ from . import worlds
 SCHEMA = report.schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
-TOP = {"schema", "chain_id", "block", "timestamp", "source", "markets", "warnings", "accounts"}
+TOP = {"schema", "chain_id", "block", "timestamp", "source", "markets", "warnings", "accounts", "shared_losses"}
 POSITION = {
     "market", "protocol", "rules", "unit", "status", "error", "warnings", "health_factor", "health_factor_raw",
     "contract_health_factor_raw", "contract", "liquidatable", "totals", "collateral", "debt", "limits", "thresholds",
