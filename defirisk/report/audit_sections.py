@@ -18,7 +18,7 @@ from defirisk.auditing.summary import (
     book_of,
     unit_markets,
 )
-from defirisk.fixedpoint import mul_div_half_up
+from defirisk.fixedpoint import WAD, mul_div_half_up
 from defirisk.model import Unit
 from defirisk.report.audit import by_size, concentration, herfindahl, ordered_scenarios
 from defirisk.report.figures import NONE, counted, health, moment, money, number, short_money
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 ROWS: Final = 10
 """How many assets and worst positions are shown; JSON and the tables have them all."""
-_WAD: Final = 10**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,4 +267,4 @@ def _concentration(unit: UnitSums) -> Iterator[Part]:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{number(mul_div_half_up(part, 100 * _WAD, whole), 18, digits=3)} %" if whole and part else NONE
+    return f"{number(mul_div_half_up(part, 100 * WAD, whole), 18, digits=3)} %" if whole and part else NONE

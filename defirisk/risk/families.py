@@ -108,7 +108,7 @@ class FamilyBook:
         matched = {key for _, token in known for key in (token.address.lower(), _upper(token.symbol))}
         for key in self.overrides:
             if known and key not in matched:
-                raise UnknownAsset(f"--family names {key!a}, which no market read knows", hint=near(key, known))
+                raise UnknownAsset(f"a family is set for {key!a}, which no market read knows", hint=near(key, known))
 
     def _look_up(self, chain_id: int, token: Token) -> FamilyOf:
         address = token.address.lower()

@@ -12,8 +12,8 @@ from defirisk.auditing.begin import Begun, resolved, stored_listing, take_list
 from defirisk.auditing.listing import wallets_of
 from defirisk.auditing.state import State, state_for
 from defirisk.chain.calls import Chain
-from defirisk.errors import BlockUnavailable, UnwritableOutput
-from defirisk.files import replaced
+from defirisk.errors import BlockUnavailable
+from defirisk.files import replaced, writing_to
 from defirisk.model import AccountReading, Snapshot, Token
 from defirisk.model import Warning as Notice
 from defirisk.protocols.interface import Deployment
@@ -56,12 +56,9 @@ async def take(ask: Ask, path: Path, *, progress: ProgressHook | None = None, sa
             deployments = deployments_for(ask.where, chain)
             for one in deployments:
                 types_of(one.protocol)
-            try:
-                with replaced(path) as file:
-                    taking = _Taking(ask, state, begun, chain=chain, deployments=deployments, progress=progress)
-                    return await taking.run(file)
-            except OSError as problem:
-                raise UnwritableOutput(f"{path} cannot be written: {problem.strerror or problem}") from problem
+            with writing_to(path), replaced(path) as file:
+                taking = _Taking(ask, state, begun, chain=chain, deployments=deployments, progress=progress)
+                return await taking.run(file)
 
 
 class _Taking:

@@ -19,7 +19,7 @@ from tests.support.rpc_server import RpcServer
 
 from .conftest import CLOSE, LIQUIDATABLE, RECORDING, STRANGER, Run
 
-CALLS = ("audit", "check", "check_chains", "check_policy", "demo", "load_fixture", "markets", "record")
+CALLS = ("audit", "check", "check_chains", "check_policy", "demo", "load_fixture", "markets", "record", "refresh")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_every_call_says_its_arguments_and_errors(name: str) -> None:
     assert all(p.annotation is not inspect.Parameter.empty for p in inspect.signature(call).parameters.values())
 
 
-@pytest.mark.parametrize("name", ["audit", "check", "check_chains", "check_policy", "record"])
+@pytest.mark.parametrize("name", ["audit", "check", "check_chains", "check_policy", "record", "refresh"])
 def test_both_faces_take_and_say_the_same(name: str) -> None:
     sync, awaited = getattr(defirisk, name), getattr(defirisk, f"{name}_async")
     assert (sync.__name__, sync.__qualname__, awaited.__name__) == (name, name, f"{name}_async")

@@ -227,6 +227,17 @@ def test_sarif_holds_5000_results_breaches_first_and_counts_the_rest() -> None:
     assert run["invocations"][0]["executionSuccessful"] is False
 
 
+def test_nothing_hostile_is_a_link_in_sarif() -> None:
+    named = finding(label="[pay here](https://x.example)", text="[a](1)")
+    made = sarif.document(result(named, warnings=(Notice("x", "[b](2)"),)), None, "1.0.0")
+    [run] = made["runs"]
+    said = [
+        run["results"][0]["message"],
+        *(one["message"] for one in run["invocations"][0]["toolExecutionNotifications"]),
+    ]
+    assert [one["text"] for one in said] == ["[pay here] (https://x.example) in aave-v3-local: [a] (1)", "[b] (2)"]
+
+
 def test_a_policy_outside_the_checkout_has_a_whole_uri() -> None:
     made = sarif.document(replace(result(finding()), file="/etc/our policy.toml"), None, "1.0.0")
     SARIF.validate(made)

@@ -65,7 +65,7 @@ def _result(finding: Finding, file: str) -> Json:
         "ruleId": finding.rule,
         "ruleIndex": list(RULES).index(finding.rule),
         "level": "error",
-        "message": {"text": text},
+        "message": _message(text),
         "locations": [{"physicalLocation": _place(file, finding.line)}],
         "partialFingerprints": {FINGERPRINT: _fingerprint(finding)},
         "properties": _properties(finding),
@@ -74,6 +74,11 @@ def _result(finding: Finding, file: str) -> Json:
         reason = f"{clean(finding.waiver.reason)} (until {finding.waiver.expires})"
         shown["suppressions"] = [{"kind": "external", "status": "accepted", "justification": reason}]
     return shown
+
+
+def _message(text: str) -> Json:
+    """3.11.6: ``[words](target)`` is a link in a message of plain text too, and nobody's label is to be one."""
+    return {"text": text.replace("](", "] (")}
 
 
 def _properties(finding: Finding) -> Json:
@@ -119,7 +124,7 @@ def _changes(result: PolicyResult) -> Sequence[Json]:
 
 
 def _notification(level: str, text: str, code: str, file: str, problem: Problem | None = None) -> Json:
-    shown: Json = {"level": level, "message": {"text": text}, "descriptor": {"id": code}}
+    shown: Json = {"level": level, "message": _message(text), "descriptor": {"id": code}}
     if problem is not None and problem.line is not None:
         shown["locations"] = [{"physicalLocation": _place(file, problem.line)}]
     return shown

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defirisk.errors import BadFile, BadMove, InputError, UnknownScenario
+from defirisk.files import LARGEST_TEXT
 from defirisk.fixedpoint import WAD, fixed_string
 from defirisk.model import Move, Scenario
-from defirisk.risk import scenario_files
 from defirisk.risk.scenario_files import (
     gather,
     load_scenarios,
@@ -212,11 +212,11 @@ def test_a_binary_file_is_refused(tmp_path, data):
 
 def test_a_huge_file_and_a_directory_are_refused(tmp_path):
     path = tmp_path / "huge.toml"
-    path.write_bytes(GOOD.encode() + b"#" * (scenario_files.LARGEST_FILE - len(GOOD) + 1))
+    path.write_bytes(GOOD.encode() + b"#" * (LARGEST_TEXT - len(GOOD) + 1))
     for bad in (path, tmp_path):
         with pytest.raises(BadFile):
             load_scenarios(str(bad))
-    path.write_bytes(GOOD.encode() + b"#" * (scenario_files.LARGEST_FILE - len(GOOD)))
+    path.write_bytes(GOOD.encode() + b"#" * (LARGEST_TEXT - len(GOOD)))
     assert len(load_scenarios(str(path))) == 2
 
 
