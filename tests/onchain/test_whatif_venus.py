@@ -185,3 +185,21 @@ def health_there(made: Venus, position: Position, extra: str) -> int | None:
     assert extra in SYMBOLS
     assert tuple(made.comptroller.call("getAccountLiquidity", wallet)[1:]) == (max(0, collateral - debts), max(0, debts - collateral))
     return collateral * 10**18 // debts if debts else None
+
+
+# --- a market without a price ---------------------------------------------------------------------------------------
+
+
+def test_a_market_entered_and_left_empty_needs_its_price(market: Venus, positions: dict[str, Position]) -> None:
+    """The Comptroller answers an error to whoever entered it: nobody is judged, nor liquidated."""
+    first, met = market.markets[0].vtoken.address, Counter[bool]()
+    with market.undone():
+        market.set_prices([0, *market.prices[1:]])
+        for wallet, position in found(market).items():
+            held = [one for one in positions[wallet].state.holdings if one.market.address == first and one.entered]
+            error = market.comptroller.call("getAccountLiquidity", wallet)[0]
+            assert (error != 0) == bool(held)
+            if held:
+                assert (list(position.unpriced.values()) != [], position.contract.liquidity) == (True, None)
+                met[held[0].tokens == held[0].debt == 0] += 1
+    assert min(met[empty] for empty in (True, False)) > 0, met
