@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ from defirisk.auditing.partition import AskedMarket
 from defirisk.auditing.state import State, put_beside
 from defirisk.chain.calls import Block, Chain
 from defirisk.chain.ens import Resolved, resolve_each
-from defirisk.errors import BadList, BlockReorganised, StateUnusable
+from defirisk.errors import BadList, BlockReorganised, InputError, StateUnusable
 from defirisk.model import Warning as Notice
 from defirisk.protocols.interface import Deployment
 from defirisk.run import ProgressHook
@@ -108,6 +109,17 @@ async def resolved(
     _tell_rejected(ask, state, listing, say)
     _refuse(ask, listing)
     return replace(begun, listing=listing, path=None)
+
+
+@contextmanager
+def kept_unless_empty(state: State, begun: Begun) -> Iterator[None]:
+    """Where the work fails its state is kept, if there is something to go on with."""
+    try:
+        yield
+    except BaseException as problem:
+        if state.has_nothing(refused=isinstance(problem, InputError) and not begun.resumed):
+            state.remove()
+        raise
 
 
 def _tell_rejected(ask: Ask, state: State, listing: Listing, say: Any) -> None:
