@@ -69,7 +69,7 @@ def take_list(ask: Ask, state: State, progress: ProgressHook | None, say: Any) -
     try:
         path, digest = digest_of(ask.source, state)
         if stored is not None:
-            _same(stored, ask, digest)
+            refuse_another(stored, ask, digest)
             return Begun(listing_of(stored["list"]), stored)
         listing = take_in(path, ask.source, digest, state, ask.chunk, tell=_teller(progress))
         if listing.names:
@@ -169,7 +169,17 @@ def _refuse(ask: Ask, listing: Listing) -> None:
         )
 
 
-def _same(stored: Mapping[str, Any], ask: Ask, digest: str) -> None:
+def manifest_of(ask: Ask, listing: Mapping[str, Any]) -> dict[str, Any]:
+    """What of any run must stay the same: the list by its ``digest``, the options, and who runs it."""
+    return {"version": version("defirisk"), "options": ask.fixed(), "list": listing}
+
+
+def refuse_another(stored: Mapping[str, Any], ask: Ask, digest: str) -> None:
+    """See that a run that is gone on with is the one that was begun.
+
+    Raises:
+        StateUnusable: it was begun with another list, by another version, or with other options.
+    """
     if stored["version"] != version("defirisk"):
         raise StateUnusable(f"the run was begun by defirisk {stored['version']}, not {version('defirisk')}", hint=_ANEW)
     if stored["list"]["digest"] != digest:
@@ -199,12 +209,10 @@ def pin(ask: Ask, state: State, begun: Begun, chain: Chain, deployments: Sequenc
 def _manifest(ask: Ask, listing: Listing, chain: Chain, markets: list[list[str]]) -> dict[str, Any]:
     block = chain.block
     return {
-        "version": version("defirisk"),
+        **manifest_of(ask, stored_listing(listing)),
         "chain_id": chain.chain_id,
         "block": {"number": block.number, "timestamp": block.timestamp, "hash": block.hash},
         "markets": markets,
-        "options": ask.fixed(),
-        "list": stored_listing(listing),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from defirisk.errors import EndpointUnreachable, StateExists, StateUnusable
-from defirisk.snapshots import taking
+from defirisk.snapshots import replaying, taking
 from defirisk.snapshots.reading import SnapshotFile
 from defirisk.sources import Where
 from tests.support.rpc_server import RpcError, RpcServer
@@ -50,9 +51,9 @@ def take(wallets: Path, output: Path, where: Where | None = None, **more: Any) -
     return asyncio.run(taking.take(ask, output, progress=hook))
 
 
-def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, count: int) -> None:
+def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, count: int, module: Any = taking) -> None:
     """The function ``name`` is reached for the last time at its ``count``-th call."""
-    was, left = getattr(taking, name), [count]
+    was, left = getattr(module, name), [count]
 
     def dies(*args: Any) -> Any:
         left[0] -= 1
@@ -60,7 +61,7 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, count: int) -> None:
             raise Killed
         return was(*args)
 
-    monkeypatch.setattr(taking, name, dies)
+    monkeypatch.setattr(module, name, dies)
 
 
 MOMENTS = {
@@ -126,6 +127,51 @@ def test_it_goes_on_with_nothing_else(wallets: Path, tmp_path: Path, monkeypatch
     assert (ran.code, ran.out) == (2, "")
     assert "other options: " in ran.err
     assert "work" in ran.err
+
+
+# --- its replay -----------------------------------------------------------------------------------------------------
+
+
+def replayed(snapshot: Path, folder: Path, *more: str) -> Any:
+    folder.mkdir(exist_ok=True)
+    output, outcomes = str(folder / "p.csv"), str(folder / "o.csv")
+    return run("audit", str(snapshot), "-o", output, "--outcomes", outcomes, "--drop", "20", "--format", "json", *more)
+
+
+def test_a_replay_goes_on_to_the_same_tables(wallets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("defirisk.snapshots.writing.ROWS", 3)  # a row group a chunk
+    snapshot = tmp_path / "in" / "s.parquet"
+    take(wallets, snapshot)
+    expected = replayed(snapshot, tmp_path / "whole")
+    assert expected.code == 0, expected.err
+    with monkeypatch.context() as patched:
+        killed_at(patched, "save", 2, replaying)
+        with pytest.raises(Killed):
+            replayed(snapshot, tmp_path / "killed")
+    assert replayed(snapshot, tmp_path / "killed").code == 2, "a state was overwritten"
+    ran = replayed(snapshot, tmp_path / "killed", "--resume", "--no-thresholds")
+    assert (ran.code, "other options: thresholds" in ran.err) == (2, True)
+    judged: list[int] = []
+    part = replaying.replay_part
+
+    def counted(job: Any, number: int) -> Any:
+        judged.append(number)
+        return part(job, number)
+
+    monkeypatch.setattr(replaying, "replay_part", counted)
+    ran = replayed(snapshot, tmp_path / "killed", "--resume")
+    assert ran.code == 0, ran.err
+    parts = len(SnapshotFile(snapshot).head.parts)
+    assert len(judged) == parts - 2 > 0, "what was done was done again"
+    assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == ["o.csv", "p.csv"]
+    for name in ("p.csv", "o.csv"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    documents = [json.loads(one.out) for one in (ran, expected)]
+    assert [one.pop("run")["resumed"] for one in documents] == [True, False]
+    assert documents[0] == documents[1]
+
+
+# --- over an endpoint -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
