@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from defirisk.cli.output import check_writable, print_out, say, write_whole
+from defirisk.cli.output import check_writable, print_out, say
 from defirisk.cli.progress import progress
 from defirisk.cli.stopping import STOP, kept_in
 from defirisk.errors import InputError
@@ -17,14 +17,10 @@ from defirisk.sources import Where
 def borrowers_to(output: Path | None, asked: Mapping[str, Any], *, resume: bool, quiet: bool) -> int:
     """Run it, write it, and say on stderr how far it goes."""
     from defirisk.auditing.state import folder_beside  # noqa: PLC0415 - after the options are known to be sound
+    from defirisk.borrowers.api import find_to  # noqa: PLC0415 - as above
     from defirisk.borrowers.journal import RUN  # noqa: PLC0415 - as above
-    from defirisk.borrowers.output import PARQUET, text, write_parquet  # noqa: PLC0415 - as above
-    from defirisk.borrowers.run import (  # noqa: PLC0415 - as above
-        Asked,
-        Borrowers,
-        find_borrowers,
-        find_borrowers_resumably,
-    )
+    from defirisk.borrowers.output import text  # noqa: PLC0415 - as above
+    from defirisk.borrowers.run import Asked, find_borrowers  # noqa: PLC0415 - as above
 
     path = None if output is None or str(output) == "-" else output
     chains = () if asked["chain"] is None else (asked["chain"],)
@@ -38,17 +34,8 @@ def borrowers_to(output: Path | None, asked: Mapping[str, Any], *, resume: bool,
         print_out(text(found.rows(), None))
     else:
         check_writable(path)
-
-        def keep(found: Borrowers) -> None:
-            if path.suffix.lower() == PARQUET:
-                write_parquet(path, found.rows())
-            else:
-                write_whole(path, text(found.rows(), path))
-
-        folder = folder_beside(path)
         with progress(quiet=quiet) as hook:
-            work = find_borrowers_resumably(wanted, folder, keep, resume=resume, progress=hook)
-            found = STOP.run(work, kept_in(folder, RUN))
+            found = STOP.run(find_to(wanted, path, resume=resume, progress=hook), kept_in(folder_beside(path), RUN))
     if not quiet:
         _say_how_far(found.plan.market, len(found), found.plan.first, found.plan.last.number)
     return 0

@@ -42,7 +42,7 @@ _FINAL: Final = frozenset({"unsupported-rules"})
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class SnapshotResult:
     """What a snapshot holds: the block, how many wallets, how many positions, and which wallets failed, and why."""
 
     block: int
@@ -50,6 +50,11 @@ class Taken:
     positions: int
     failures: tuple[tuple[str, str, str], ...]
     """(address, market, what went wrong) of each failure."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every wallet was answered in every market."""
+        return not self.failures
 
 
 def asked(source: str, where: Where, output: Path, *, strict: bool, chunk: int, resume: bool) -> Ask:
@@ -68,7 +73,7 @@ def asked(source: str, where: Where, output: Path, *, strict: bool, chunk: int, 
     )
 
 
-async def take(ask: Ask, path: Path, *, progress: ProgressHook | None = None, say: Any = None) -> Taken:
+async def take(ask: Ask, path: Path, *, progress: ProgressHook | None = None, say: Any = None) -> SnapshotResult:
     """Read a list of wallets and write their positions to ``path``, the output asked for; whole or not at all.
 
     An interrupted run is kept as one of an audit is, and goes on with ``ask.resume``.
@@ -168,11 +173,11 @@ class _Taking:
                 warnings=tuple(self._warnings),
             )
 
-    def taken(self) -> Taken:
+    def taken(self) -> SnapshotResult:
         """What the file holds."""
         failures = tuple(one for chunk in self._done for one in chunk.failures)
         positions = sum(chunk.positions for chunk in self._done)
-        return Taken(self._chain.block.number, self._begun.listing.distinct, positions, failures)
+        return SnapshotResult(self._chain.block.number, self._begun.listing.distinct, positions, failures)
 
     async def _taken(self, number: int) -> Chunk:
         """Read a chunk, encode it, and keep it; its record last, which says that it is complete."""

@@ -44,7 +44,7 @@ def whole(wallets: Path, tmp_path: Path) -> bytes:
     return path.read_bytes()
 
 
-def take(wallets: Path, output: Path, where: Where | None = None, **more: Any) -> taking.Taken:
+def take(wallets: Path, output: Path, where: Where | None = None, **more: Any) -> taking.SnapshotResult:
     how = {"strict": False, "chunk": CHUNK, "resume": False} | more
     hook = how.pop("progress", None)
     ask = taking.asked(str(wallets), where or Where(fixture=str(RECORDINGS[NAME])), output, **how)
