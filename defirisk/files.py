@@ -6,15 +6,42 @@ import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from defirisk.errors import RunInProgress, UnwritableOutput
+from defirisk.errors import BadFile, RunInProgress, UnwritableOutput
 
 _MODE: Final = 0o666
 _MOST_HOLDER: Final = 200
+LARGEST_TEXT: Final = 1_000_000
+
+
+def bounded_text(path: Path, shown: str, what: str, refuse: Callable[[str, int], BadFile]) -> str:
+    """A file that people write, as text: UTF-8, with or without a byte order mark, and of a sensible size.
+
+    Args:
+        path: the file.
+        shown: what messages call it.
+        what: what it is meant to be, such as "a policy file".
+        refuse: makes the error of what is no text, from a message and the line.
+
+    Raises:
+        BadFile: it cannot be read, is larger than a megabyte (a few kilobytes are usual), or is no text.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_TEXT + 1)
+    except OSError as error:
+        raise BadFile(f"{shown} cannot be read: {error.strerror or error}") from error
+    if len(data) > LARGEST_TEXT:
+        raise BadFile(f"{shown} is larger than {LARGEST_TEXT:,} bytes, too large for {what}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise refuse("not a text in UTF-8, so not TOML", line) from error
 
 
 @contextmanager
@@ -88,7 +115,7 @@ def locked(path: Path) -> Iterator[None]:
         RunInProgress: another run holds it, or has just removed the folder.
         UnwritableOutput: the folder cannot be written.
     """
-    with said(path.parent):
+    with writing_to(path.parent):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
@@ -97,7 +124,7 @@ def locked(path: Path) -> Iterator[None]:
             raise _held(path.parent, handle) from None
         if not os.fstat(handle).st_nlink:
             raise RunInProgress(f"another run has just ended and removed {path.parent}", hint="run again")
-        with said(path.parent):
+        with writing_to(path.parent):
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
         yield
@@ -113,9 +140,13 @@ def _held(folder: Path, handle: int) -> RunInProgress:
 
 
 @contextmanager
-def said(folder: Path) -> Iterator[None]:
-    """A full disk or a missing permission is said of the path."""
+def writing_to(place: Path) -> Iterator[None]:
+    """Around what writes to a file or folder: a full disk or a missing permission becomes an error that names it.
+
+    Raises:
+        UnwritableOutput: the operating system refused.
+    """
     try:
         yield
     except OSError as problem:
-        raise UnwritableOutput(f"{folder} cannot be written: {problem.strerror or problem}") from problem
+        raise UnwritableOutput(f"{place} cannot be written: {problem.strerror or problem}") from problem

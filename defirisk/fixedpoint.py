@@ -4,7 +4,8 @@ Bare ``//`` on money stands nowhere else. ``down`` is towards zero, ``up`` away 
 nearest with ties up; all operands are non-negative unless said. Scales: ``wad`` 1e18, ``ray`` 1e27, ``bps`` 1e4.
 
 Every function is plain arithmetic on its arguments, so it works on :class:`defirisk.risk.interval.Interval`
-as well as on ``int``: that is how thresholds are proved. Keep it so (no ``math`` functions, no ``divmod``).
+as well as on ``int``: that is how thresholds are proved. Keep it so (no ``math`` functions, no ``divmod``). The
+annotations say ``int``, which is all that the rules need to know; what is ignored below are the interval's own methods.
 """
 
 from __future__ import annotations

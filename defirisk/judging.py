@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from defirisk.errors import BadMove
 from defirisk.model import AccountReading, Position, Scenario, Snapshot, Token
@@ -16,10 +17,10 @@ from defirisk.risk.binding import BoundScenario, known_assets, validate
 from defirisk.risk.engine import PositionAnalysis, analyse
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.scenarios import moved_prices
-from defirisk.whatif.applying import warned
 from defirisk.whatif.asking import NOTHING, WhatIf
-from defirisk.whatif.outcome import Comparison
-from defirisk.whatif.study import Study
+
+if TYPE_CHECKING:
+    from defirisk.whatif.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +61,28 @@ def judge(
     """
     book = FamilyBook.load(terms.families)
     positions = [position for one in snapshots for account in one.accounts for position in account.positions]
-    study = Study.of(terms.what_if, positions)
-    named = _nameable(snapshots, [*positions, *study.changed])
+    study = _study(terms.what_if, positions)
+    named = _nameable(snapshots, [*positions, *(study.changed if study else ())])
     scenarios = validate(terms.scenarios, named, book, markets)
     survive = validate(terms.what_if.survive, named, book, markets)
     judged: list[PositionAnalysis] = []
     for position in positions:
         found = _judged(position, scenarios, book, terms)
-        if study.asked:
+        if study:
             found = _what_if(study, found, lambda one: _judged(one, scenarios, book, terms), survive, book)
         judged.append(found)
         if progress:
             progress(len(judged), len(positions))
     waiting = iter(judged)
     return [tuple(_accounts(snapshot.accounts, waiting)) for snapshot in snapshots]
+
+
+def _study(what_if: WhatIf, positions: Sequence[Position]) -> Study | None:
+    if not what_if.asks:
+        return None
+    from defirisk.whatif.study import Study  # noqa: PLC0415 - only with a what-if
+
+    return Study.of(what_if, positions)
 
 
 def _nameable(snapshots: Iterable[Snapshot], positions: Iterable[Position]) -> list[tuple[int, Token]]:
@@ -117,14 +126,17 @@ def _what_if(
     book: FamilyBook,
 ) -> PositionAnalysis:
     """The changed position in the place of the one that stands, with that beside it; and the ways to the aims."""
+    from defirisk.whatif.applying import warned  # noqa: PLC0415 - as :func:`_study`
+    from defirisk.whatif.outcome import Comparison  # noqa: PLC0415 - as :func:`_study`
+
     applied = study.applied(before.position)
     after = judged(applied.position) if applied.changes else before
     if applied.position is not before.position and not applied.changes:
         after = replace(before, position=replace(before.position, warnings=applied.position.warnings))
     ways = study.ways(after.position, survive, book)
-    said = warned(after.position, tuple(notice for way in ways for notice in way.notices))
+    position = warned(after.position, tuple(notice for way in ways for notice in way.notices))
     comparison = Comparison(applied.changes, before if applied.changes else None, ways)
-    return replace(after, position=said, what_if=comparison)
+    return replace(after, position=position, what_if=comparison)
 
 
 def _with_legs(analysis: PositionAnalysis, book: FamilyBook) -> PositionAnalysis:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from defirisk.calling import Texts, wait
+from defirisk.calling import Texts, blocking
 from defirisk.calling import where as where_of
 from defirisk.comparing import Change
 from defirisk.sources import Where
 
 if TYPE_CHECKING:
     from defirisk.chain.calls import Block
+    from defirisk.chain.recording import Fixture, ReplayChain
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,28 @@ class RefreshResult:
         return f"<RefreshResult {self.recording}, block {self.before.number} to {self.after.number}>"
 
 
-def refresh(
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A recording and the one that is to take its place, not written yet: until then a run can be stopped."""
+
+    before: ReplayChain
+    fixture: Fixture
+    changes: tuple[Change, ...]
+
+    def written(self, path: Path) -> RefreshResult:
+        """Write it, whole or not at all.
+
+        Raises:
+            UnwritableOutput: it cannot be written.
+        """
+        from defirisk.chain.recording import write_fixture  # noqa: PLC0415 - only to record
+
+        write_fixture(path, self.fixture)
+        old = self.before
+        return RefreshResult(old.source, path, old.chain_id, old.block, self.fixture.block, self.changes)
+
+
+async def refresh_async(
     recording: str | Path,
     output: str | Path | None = None,
     *,
@@ -74,30 +96,19 @@ def refresh(
         InputError: the recording names no wallets or is of another chain, or the file cannot be written.
         ReadError: not everything could be read again, or the endpoint is behind; nothing is written then.
     """
-    return wait(refresh_async(recording, output, rpc=rpc, chain=chain, block=block, strict=strict))
-
-
-async def refresh_async(
-    recording: str | Path,
-    output: str | Path | None = None,
-    *,
-    rpc: Texts = (),
-    chain: str | None = None,
-    block: int | None = None,
-    strict: bool = False,
-) -> RefreshResult:
-    """As :func:`refresh`, to be awaited."""
     old = Path(recording)
     where = where_of(rpc, chain, block, None, ())
-    return await refreshed(old, old if output is None else Path(output), where, strict=strict)
+    return (await read_again(old, where, strict=strict)).written(old if output is None else Path(output))
 
 
-async def refreshed(old: Path, output: Path, where: Where, *, strict: bool) -> RefreshResult:
-    """Refresh ``old`` into ``output``. Errors: see :func:`refresh`."""
-    from defirisk.chain.recording import load_fixture, write_fixture  # noqa: PLC0415 - only to record
+refresh = blocking(refresh_async)
+
+
+async def read_again(old: Path, where: Where, *, strict: bool) -> Again:
+    """Read what a recording holds again. Errors: see :func:`refresh`."""
+    from defirisk.chain.recording import load_fixture  # noqa: PLC0415 - only to record
     from defirisk.rerecording import refresh as record_again  # noqa: PLC0415 - only to record
 
     before = load_fixture(old)
     fixture, changes = await record_again(before, where, strict=strict)
-    write_fixture(output, fixture)
-    return RefreshResult(before.source, output, before.chain_id, before.block, fixture.block, tuple(changes))
+    return Again(before, fixture, tuple(changes))

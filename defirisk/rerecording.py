@@ -103,10 +103,10 @@ def _refuse_older(chain: Chain, old: ReplayChain, where: Where) -> None:
 def _refuse_failures(snapshot: Snapshot) -> None:
     failed = [(account.address, failure) for account in snapshot.accounts for failure in account.failures]
     if failed:
-        told = [f"{failure.market} of {address}: {failure.message}" for address, failure in failed]
-        more = f"; and {len(told) - _FAILURES_TOLD} more" if len(told) > _FAILURES_TOLD else ""
+        causes = [f"{failure.market} of {address}: {failure.message}" for address, failure in failed]
+        more = f"; and {len(causes) - _FAILURES_TOLD} more" if len(causes) > _FAILURES_TOLD else ""
         raise IncompleteRecording(
-            f"nothing was recorded, because this could not be read: {'; '.join(told[:_FAILURES_TOLD])}{more}",
+            f"nothing was recorded, because this could not be read: {'; '.join(causes[:_FAILURES_TOLD])}{more}",
             hint="name the markets that you need with --market",
         )
 

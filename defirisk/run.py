@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from defirisk.chain.addresses import parse_address
 from defirisk.chain.calls import Chain
 from defirisk.chain.endpoints import chain_named, chain_with_id
+from defirisk.chain.ens import looks_like_name, resolve
 from defirisk.chain.recording import ReplayChain
 from defirisk.errors import DefiriskError, FallbackUsed, InputError
 from defirisk.judging import Terms, judge
@@ -103,7 +104,7 @@ async def _read(
     if not addresses and where.fixture is None:
         raise InputError("no wallet was given", hint=_NO_WALLET)
     _tell(progress, f"opening {chain_name or DEFAULT_CHAIN}")
-    given = {text: None if _is_name(text) else parse_address(text) for text in addresses}
+    given = {text: None if looks_like_name(text) else parse_address(text) for text in addresses}
     async with opened(where, chain_name, only=only) as chain:
         wallets = await wallets_of(chain, given)
         deployments = deployments_for(where, chain)
@@ -112,7 +113,7 @@ async def _read(
         snapshot = await read_snapshot(chain, deployments, distinct, scope)
         await verified(chain, budget=_ROUND_TRIPS)
         refuse_fallbacks(snapshot, strict=strict)
-    names = {address: text for text, address in wallets.items() if _is_name(text)}
+    names = {address: text for text, address in wallets.items() if looks_like_name(text)}
     notices = (*snapshot.warnings, *_doubles(addresses, wallets))
     markets = tuple(one.name for one in deployments)
     return Found(replace(snapshot, warnings=notices), names, markets, not isinstance(chain, ReplayChain))
@@ -123,37 +124,39 @@ _ROUND_TRIPS: Final = 4
 
 
 async def wallets_of(chain: Chain, given: Iterable[str]) -> dict[str, str]:
-    """The address of each text: as it is, or what ENS says; a recording's own wallets where none was given."""
+    """The address of each text: as it is, or what ENS says; a recording's own wallets where none was given.
+
+    Raises:
+        InputError: none was given, and the chain is no recording that names any.
+        InvalidAddress: a text is neither an address nor a valid name.
+        NameNotFound: a name resolves to nothing.
+    """
     texts = list(dict.fromkeys(given))
     if not texts:
         if isinstance(chain, ReplayChain) and chain.fixture.wallets:
             return {wallet: wallet for wallet in chain.fixture.wallets}
         raise InputError("no wallet was given", hint=_NO_WALLET)
-    names = [text for text in texts if _is_name(text)]
+    names = [text for text in texts if looks_like_name(text)]
     resolved: dict[str, str] = {}
     if names:
-        from defirisk.chain.ens import resolve  # noqa: PLC0415 - its tables take half a second
-
         resolved = dict(zip(names, await resolve(chain, names), strict=True))
     return {text: resolved.get(text) or parse_address(text) for text in texts}
 
 
 async def _resolved_once(addresses: Sequence[str], chains: Sequence[str]) -> list[str]:
     """For several chains: ENS names become addresses once, where ENS is."""
-    names = [text for text in dict.fromkeys(addresses) if _is_name(text)]
+    names = [text for text in dict.fromkeys(addresses) if looks_like_name(text)]
     if not names:
         return [parse_address(text) for text in addresses]
-    from defirisk.chain.ens import resolve  # noqa: PLC0415 - its tables take half a second
-
     home = next((name for name in chains if chain_named(name).ens), DEFAULT_CHAIN)
     async with opened(Where(chains=(home,)), home, only=False) as chain:
         found = dict(zip(names, await resolve(chain, names), strict=True))
     return [found.get(text) or parse_address(text) for text in addresses]
 
 
-async def _attempt(name: str, reading: object) -> Found | ChainFailure:
+async def _attempt(name: str, reading: Awaitable[Found]) -> Found | ChainFailure:
     try:
-        return await reading  # type: ignore[misc, no-any-return]
+        return await reading
     except DefiriskError as problem:
         return ChainFailure(name, problem.code, problem.message, problem.hint, problem.exit_code)
 
@@ -187,7 +190,11 @@ def _result(found: Found, accounts: Iterable[Account], labels: Mapping[str, str]
 
 
 def refuse_fallbacks(snapshot: Snapshot, *, strict: bool) -> None:
-    """``--strict``: whatever was read in another way than the first one is an error."""
+    """``--strict``: whatever was read in another way than the first one is an error.
+
+    Raises:
+        FallbackUsed: ``strict``, and something was.
+    """
     used = list(snapshot.warnings)
     used += [w for a in snapshot.accounts for p in a.positions for w in p.warnings if w.code in _FALLBACKS]
     if strict and used:
@@ -219,11 +226,6 @@ def one_chain(where: Where) -> str | None:
     if len(names) > 1:
         raise InputError(f"one chain at a time, not {', '.join(where.chains)}", hint="give one chain")
     return names[0] if names else None
-
-
-def _is_name(text: str) -> bool:
-    """Whether a text is meant as an ENS name."""
-    return "." in text.strip(".") and not text.startswith("0x")
 
 
 def unique(addresses: Iterable[str]) -> list[str]:

@@ -84,7 +84,7 @@ async def opened(
         ReadError: the source cannot be used.
     """
     if where.fixture is not None:
-        yield _recorded(where, chain_name)
+        yield _recorded(where.fixture, where.block, chain_name)
         return
     from defirisk.chain.client import open_chain  # noqa: PLC0415 - aiohttp only for a live chain
 
@@ -171,18 +171,15 @@ def demo_recording() -> Traversable:
     raise InputError(f"this installation does not hold the recording {DEMO}", hint="reinstall defirisk")
 
 
-def _recorded(where: Where, chain_name: str | None) -> ReplayChain:
-    if isinstance(where.fixture, ReplayChain):
-        chain = where.fixture
-    else:
-        chain = load_fixture(str(where.fixture) if isinstance(where.fixture, Path) else where.fixture)  # type: ignore[arg-type]
+def _recorded(recording: Recording, block: int | None, chain_name: str | None) -> ReplayChain:
+    chain = recording if isinstance(recording, ReplayChain) else load_fixture(recording)
     known = _known(chain_name) if chain_name else None
     expected = chain.chain_id if chain_name is None else known.chain_id if known else int(chain_name)
     if expected != chain.chain_id:
         raise WrongChain(expected, chain.chain_id, hint=f"{chain.source} is a recording of chain id {chain.chain_id}")
-    if where.block not in (None, chain.block.number):
+    if block not in (None, chain.block.number):
         raise InputError(
-            f"{chain.source} is a recording of block {chain.block.number}, not {where.block}",
+            f"{chain.source} is a recording of block {chain.block.number}, not {block}",
             hint="leave out --block, or record that block",
         )
     return chain

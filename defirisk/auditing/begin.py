@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from defirisk.auditing.ask import Ask
 from defirisk.auditing.formats import NO_KEY, NOT_JSON
-from defirisk.auditing.listing import SAID, Listing, digest_of, listing_of, name_of, said, take_in
+from defirisk.auditing.listing import SAID, Listing, described, digest_of, listing_of, name_of, take_in
 from defirisk.auditing.partition import AskedMarket
 from defirisk.auditing.state import State, put_beside
 from defirisk.chain.calls import Block, Chain
@@ -139,9 +139,9 @@ def _tell_rejected(ask: Ask, state: State, listing: Listing, say: Any) -> None:
 def _complaints(listing: Listing) -> Iterator[str]:
     """The first rejected lines; where nothing before them is a wallet, one speaks for all."""
     if listing.leading < SAID:
-        yield from map(said, listing.sample)
+        yield from map(described, listing.sample)
         return
-    yield f"the first {listing.leading:,} are all malformed, beginning with {said(listing.sample[0])}"
+    yield f"the first {listing.leading:,} are all malformed, beginning with {described(listing.sample[0])}"
     yield f"is {_cause(listing)}?"
 
 
@@ -164,7 +164,7 @@ def _refuse(ask: Ask, listing: Listing) -> None:
         )
     if not listing.distinct:
         raise BadList(
-            f"{name} holds no wallet: {listing.rejected:,} malformed, beginning with {said(listing.sample[0])}",
+            f"{name} holds no wallet: {listing.rejected:,} malformed, beginning with {described(listing.sample[0])}",
             hint=f"is {_cause(listing)}?",
         )
 

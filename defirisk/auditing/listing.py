@@ -17,7 +17,8 @@ from defirisk.auditing.formats import ADDRESS, MOST_LABELS, Entry, entries
 from defirisk.auditing.state import State
 from defirisk.chain.addresses import is_address, parse_address
 from defirisk.chain.ens import Resolved, looks_like_name
-from defirisk.errors import BadList, InvalidAddress, UnwritableOutput
+from defirisk.errors import BadList, InvalidAddress
+from defirisk.files import writing_to
 from defirisk.report.sanitize import clean, csv_cell
 
 STDIN: Final = "-"
@@ -96,11 +97,8 @@ def _kept(state: State) -> Path:
     path = state.folder / "list"
     if sys.stdin is None:
         raise BadList("standard input is closed")
-    try:
-        with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-    except OSError as problem:
-        raise UnwritableOutput(f"{path} cannot be written: {problem.strerror}") from problem
+    with writing_to(path), path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
     return path
 
 
@@ -130,18 +128,16 @@ def take_in(
         UnwritableOutput: the state cannot be written.
     """
     listing = Listing(digest)
-    try:
-        with (state.folder / "rejected.csv").open("w", encoding="utf-8", newline="") as rejected:
-            _sort_out(
-                entries(path, name_of(source)),
-                listing,
-                _Chunks(state, chunk),
-                csv.writer(rejected, lineterminator="\n"),
-                names or {},
-                tell=tell,
-            )
-    except OSError as problem:
-        raise UnwritableOutput(f"{state.folder} cannot be written: {problem.strerror}") from problem
+    folder = state.folder
+    with writing_to(folder), (folder / "rejected.csv").open("w", encoding="utf-8", newline="") as rejected:
+        _sort_out(
+            entries(path, name_of(source)),
+            listing,
+            _Chunks(state, chunk),
+            csv.writer(rejected, lineterminator="\n"),
+            names or {},
+            tell=tell,
+        )
     if not listing.given:
         raise BadList(f"{name_of(source)} holds no wallet", hint="one address a line, or CSV with a column `address`")
     return listing
@@ -249,7 +245,7 @@ def _reason(text: str) -> str:
     return "not an address: that is 0x and 40 hex digits"
 
 
-def said(one: Rejected) -> str:
+def described(one: Rejected) -> str:
     """A rejected line in one line."""
     return f"line {one.line}: {clean(one.text, _SHOWN) or '(nothing)'}: {one.reason}"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from defirisk.errors import StateExists, StateUnusable, UnwritableOutput
-from defirisk.files import locked, replaced, said
+from defirisk.files import locked, replaced, writing_to
 
 FORMAT: Final = "defirisk-audit-state/1"
 MANIFEST: Final = "manifest.json"
@@ -128,7 +128,7 @@ def state_for(output: Path | None, *, resume: bool) -> Iterator[State]:
             )
         state = State(folder)
         if not (folder / MANIFEST).exists():
-            with said(folder):
+            with writing_to(folder):
                 state.clear()
         yield state
 
@@ -152,7 +152,7 @@ def replace_with(path: Path, write: Callable[[BinaryIO], None]) -> None:
     Raises:
         UnwritableOutput: it cannot be written.
     """
-    with said(path), replaced(path, known=True) as file:
+    with writing_to(path), replaced(path, known=True) as file:
         write(file)
 
 
@@ -163,7 +163,7 @@ def put_beside(target: Path, source: Path, *, wanted: bool) -> None:
         UnwritableOutput: it cannot be written.
     """
     if not wanted:
-        with said(target):
+        with writing_to(target):
             target.unlink(missing_ok=True)
         return
     with source.open("rb") as finished:

@@ -20,8 +20,8 @@ from defirisk.borrowers.decoding import Sighting
 from defirisk.borrowers.scan import Stretch
 from defirisk.chain.addresses import is_address
 from defirisk.chain.calls import Block
-from defirisk.errors import BadFile, InputError, UnwritableOutput
-from defirisk.files import locked
+from defirisk.errors import BadFile, InputError
+from defirisk.files import locked, writing_to
 from defirisk.protocols.interface import DebtEvent, Emitter
 
 FORMAT: Final = "defirisk-borrowers/1"
@@ -110,7 +110,7 @@ def opened(folder: Path, *, resume: bool) -> Iterator[Journal]:
     """
     if folder.exists() != resume:
         raise _not_there(folder) if resume else _there(folder)
-    try:
+    with writing_to(folder):
         folder.mkdir(exist_ok=True)
         _refuse_what_is_not_ours(folder)
         with locked(folder / "lock"):
@@ -121,8 +121,6 @@ def opened(folder: Path, *, resume: bool) -> Iterator[Journal]:
                 journal.close()
                 if journal.plan is None:
                     shutil.rmtree(folder, ignore_errors=True)
-    except OSError as problem:
-        raise UnwritableOutput(f"{folder} cannot be written: {problem.strerror}") from problem
 
 
 def _refuse_what_is_not_ours(folder: Path) -> None:

@@ -74,9 +74,10 @@ class Function:
 
         """
         try:
-            return self._decode(data)  # type: ignore[no-any-return]
+            decoded: tuple[Any, ...] = self._decode(data)
         except words.BadWords as problem:
             raise self._malformed(str(problem), data, to, block) from problem
+        return decoded
 
     def read(self, call: Call, answer: Answer, block: Block | None = None) -> tuple[Any, ...]:
         """Decode an answer that must not be a revert.

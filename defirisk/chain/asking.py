@@ -9,6 +9,7 @@ from typing import Final
 from defirisk.chain import multicall
 from defirisk.chain.calls import Answer, Call, Returned, Reverted
 from defirisk.chain.jsonrpc import Ask, Kind, Reply, Result, RpcError, kind_of, revert_data
+from defirisk.chain.jsontext import hex_bytes
 from defirisk.chain.pacing import together
 from defirisk.chain.pool import ask_checked
 from defirisk.chain.redact import described
@@ -171,14 +172,10 @@ class Asker:
         self._warn_once("no-multicall", text)
 
     def _bytes(self, reply: Result) -> bytes:
-        value = reply.value
-        try:
-            data = bytes.fromhex(value[2:])
-            sound = value.startswith("0x") and 2 * len(data) + 2 == len(value)  # fromhex skips blanks: the length tells
-        except (TypeError, ValueError, AttributeError):
-            sound = False
-        if not sound:
-            raise MalformedAnswer(f"{self.endpoint.host} answered eth_call with {described(value)}, not bytes in hex")
+        data = hex_bytes(reply.value)
+        if data is None:
+            what = described(reply.value)
+            raise MalformedAnswer(f"{self.endpoint.host} answered eth_call with {what}, not bytes in hex")
         return data
 
     def _warn_once(self, code: str, text: str) -> None:

@@ -96,7 +96,7 @@ def namehash(name: str) -> bytes:
     if len(name) <= _NAME_LIMIT and name.isascii() and _PLAIN.fullmatch(plain):
         return reduce(lambda node, label: keccak(node + keccak(label.encode())), reversed(plain.split(".")), bytes(32))
     from ens.exceptions import InvalidName  # type: ignore[import-untyped] # noqa: PLC0415 - late: 0.5 s, only where a name is used
-    from ens.utils import raw_name_to_hash  # type: ignore[import-untyped] # noqa: PLC0415
+    from ens.utils import raw_name_to_hash  # type: ignore[import-untyped] # noqa: PLC0415 - as above
 
     if not name.strip() or len(name) > _NAME_LIMIT:
         raise InvalidAddress(f"{quoted(name)} is not an ENS name")

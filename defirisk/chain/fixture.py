@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 from defirisk.chain.addresses import checksum, is_address
 from defirisk.chain.calls import Answer, Block, Call, Returned, Reverted
-from defirisk.chain.jsontext import parse
+from defirisk.chain.jsontext import hex_bytes, parse
 from defirisk.chain.seal import Seal, check_digest, digest_of
 from defirisk.chain.store import in_order
 from defirisk.chain.symbols import quoted
@@ -233,12 +233,8 @@ class _Reader:
         return call, Reverted(self.hex(error, number, "error"))
 
     def hex(self, value: Any, number: int, what: str) -> bytes:
-        try:
-            data = bytes.fromhex(value[2:])
-            sound = value.startswith("0x") and 2 * len(data) + 2 == len(value)  # fromhex skips blanks: the length tells
-        except (TypeError, ValueError, AttributeError):
-            sound = False
-        if not sound:
+        data = hex_bytes(value)
+        if data is None:
             self.fail(f"call {number}: `{what}` is {quoted(value)}, not bytes in hex")
         return data
 

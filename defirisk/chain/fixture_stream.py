@@ -67,14 +67,14 @@ def _calls(file: BinaryIO, seal: Seal, limit: int) -> Iterator[Row]:
     last = b""
     for number, (to, data, kind, answer) in enumerate(_lines(file, limit), start=1):
         try:
-            key, told = unhexlify(to + data), unhexlify(answer)
+            key, answer_data = unhexlify(to + data), unhexlify(answer)
         except ValueError as problem:
             raise OtherLayout(f"its call {number:,} holds half a byte") from problem
         if key <= last:
             raise OtherLayout(f"its call {number:,} is not in order")
         last = key
         seal.add(to, data, kind, answer)
-        yield row(key, told, returned=kind == b"result")
+        yield row(key, answer_data, returned=kind == b"result")
 
 
 def _lines(file: BinaryIO, limit: int) -> Iterator[tuple[bytes, ...]]:

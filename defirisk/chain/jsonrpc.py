@@ -136,17 +136,17 @@ def _kind_of_logs(error: RpcError) -> Kind:
 
 def failure_of(error: RpcError, ask: Ask, host: str) -> ReadError:
     """Return the exception for an error that is no answer."""
-    said = f"{host} answered {ask.method} with error {error.code}: {error.message}"
+    message = f"{host} answered {ask.method} with error {error.code}: {error.message}"
     kind = kind_of(error, ask.method)
     if kind in (Kind.STATE, Kind.LAGGING) and ask.method == "eth_getBlockByNumber":
-        return BlockUnavailable(said)
+        return BlockUnavailable(message)
     if kind in (Kind.STATE, Kind.LAGGING):
-        return StateUnavailable(said, hint=ARCHIVE_HINT)
+        return StateUnavailable(message, hint=ARCHIVE_HINT)
     if kind is Kind.RATE:
         return EndpointRefused(
-            said, hint="try again later, or use an endpoint with a higher limit; several --rpc share the load"
+            message, hint="try again later, or use an endpoint with a higher limit; several --rpc share the load"
         )
-    return EndpointRefused(said)
+    return EndpointRefused(message)
 
 
 def revert_data(error: RpcError) -> bytes:

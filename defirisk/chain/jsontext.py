@@ -1,4 +1,4 @@
-"""JSON from outside, parsed without letting its nesting overrun the stack."""
+"""JSON from outside: parsed without letting its nesting overrun the stack, and the bytes that it holds as hex."""
 
 from __future__ import annotations
 
@@ -27,3 +27,13 @@ def parse(text: str | bytes, **hooks: Any) -> Any:
         raise ValueError("it is nested too deeply") from None
     finally:
         sys.setrecursionlimit(limit)
+
+
+def hex_bytes(value: Any) -> bytes | None:
+    """The bytes of ``0x`` and an even number of hex digits; ``None`` for anything else."""
+    try:
+        data = bytes.fromhex(value[2:])
+        sound = value.startswith("0x") and 2 * len(data) + 2 == len(value)  # fromhex skips blanks: the length tells
+    except (TypeError, ValueError, AttributeError):
+        return None
+    return data if sound else None

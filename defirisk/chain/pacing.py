@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
@@ -68,7 +69,6 @@ def retry_after(header: str | None) -> float:
 
 
 def _seconds_until(date: str) -> float:
-    import time  # noqa: PLC0415
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - rare, and slow to import
 
     try:

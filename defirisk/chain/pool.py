@@ -241,5 +241,5 @@ def _all_failed(failures: Sequence[DefiriskError]) -> DefiriskError:
     """Return the one failure as it is, or one that tells them all."""
     if len(failures) == 1:
         return failures[0]
-    told = "; ".join(str(failure) for failure in failures)
-    return EndpointUnreachable(f"no endpoint can be used: {told}", hint="give one with --rpc")
+    causes = "; ".join(str(failure) for failure in failures)
+    return EndpointUnreachable(f"no endpoint can be used: {causes}", hint="give one with --rpc")

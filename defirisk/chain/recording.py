@@ -21,8 +21,8 @@ from defirisk.chain.fixture_stream import OtherLayout, read_stream
 from defirisk.chain.store import AnswerStore
 from defirisk.chain.symbols import quoted
 from defirisk.chain.wrapping import Wrapping
-from defirisk.errors import FixtureError, MissingCall, UnwritableOutput
-from defirisk.files import replaced
+from defirisk.errors import FixtureError, MissingCall
+from defirisk.files import replaced, writing_to
 from defirisk.model import Warning as Notice
 
 __all__ = ["Fixture", "FixtureMarket", "Recorder", "ReplayChain", "load_fixture", "pack_fixture", "write_fixture"]
@@ -109,11 +109,8 @@ def write_fixture(path: Path, fixture: Fixture) -> None:
 
     """
     write = _write_packed if path.name.endswith(".gz") else _write_plain
-    try:
-        with replaced(path) as file:
-            write(file, encoded(fixture))
-    except OSError as problem:
-        raise UnwritableOutput(f"{path} cannot be written: {problem.strerror}") from problem
+    with writing_to(path), replaced(path) as file:
+        write(file, encoded(fixture))
 
 
 def pack_fixture(document: bytes) -> bytes:
@@ -160,7 +157,8 @@ def load_fixture(source: str | Path | Traversable | bytes, name: str | None = No
         with place.open("rb") as file:
             return ReplayChain(_decoded(_rewindable(cast("BinaryIO", file), shown), shown), shown)
     except OSError as problem:
-        raise FixtureError(f"{shown} cannot be read: {problem.strerror or problem}") from problem
+        hint = "`defirisk record` makes a recording" if isinstance(problem, FileNotFoundError) else None
+        raise FixtureError(f"{shown} cannot be read: {problem.strerror or problem}", hint=hint) from problem
 
 
 def _rewindable(file: BinaryIO, name: str) -> BinaryIO:

@@ -97,7 +97,7 @@ class Crew:
 
     async def _join(self) -> None:
         await self.pool.widen()
-        self.tell()
+        self.wake()
 
     @property
     def change(self) -> asyncio.Future[None]:
@@ -106,7 +106,7 @@ class Crew:
             self._changed = asyncio.get_running_loop().create_future()
         return self._changed
 
-    def tell(self) -> None:
+    def wake(self) -> None:
         """Wake every job: there may be somebody free."""
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)
@@ -197,7 +197,7 @@ class Job:
             task.cancel()
             asker.busy -= 1
         await asyncio.gather(*self._under_way, return_exceptions=True)
-        self._crew.tell()
+        self._crew.wake()
 
     # --- what came of it ---
 
@@ -207,7 +207,7 @@ class Job:
             asker.busy -= 1
             await self._judge(task, asker, run)
         if finished:
-            self._crew.tell()
+            self._crew.wake()
 
     async def _judge(self, task: asyncio.Task[list[Answer] | None], asker: Asker, run: Run) -> None:
         count = run.stop - run.start

@@ -114,6 +114,11 @@ class _Disk:
         self._base.execute("BEGIN")  # one transaction for ever: nobody else reads it
 
     def put(self, rows: Iterable[Row]) -> None:
+        """Keep calls with their answers.
+
+        Raises:
+            UnwritableOutput: the temporary folder has no room for them.
+        """
         try:
             self._base.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
         except self._problem as problem:

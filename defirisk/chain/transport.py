@@ -274,18 +274,18 @@ class Endpoint:
 
     def _http_failure(self, response: aiohttp.ClientResponse, body: str) -> Exception:
         status = response.status
-        said = f"{self.host} answered HTTP {status}" + (f": {body!a}" if body else "")
+        message = f"{self.host} answered HTTP {status}" + (f": {body!a}" if body else "")
         if status == _HTTP_TOO_LARGE:
-            return TooBig(said)
+            return TooBig(message)
         if status in _TRANSIENT_STATUS:
             rest = retry_after(response.headers.get("Retry-After"))
-            return Transient(EndpointRefused(said), wait=rest, too_fast=status in _TOO_FAST_STATUS)
+            return Transient(EndpointRefused(message), wait=rest, too_fast=status in _TOO_FAST_STATUS)
         if status in _REDIRECTS:
             return EndpointRefused(
                 f"{self.host} redirects elsewhere (HTTP {status})", hint="redirects are not followed"
             )
         hint = "the endpoint wants a key, or another one" if status in _HTTP_AUTH else None
-        return EndpointRefused(said, hint=hint)
+        return EndpointRefused(message, hint=hint)
 
 
 def _envelope(ask: Ask, number: int) -> dict[str, Any]:

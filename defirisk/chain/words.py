@@ -220,7 +220,7 @@ def _dynamic_decoder(outputs: AbiType) -> Decoder:
 
     def decode(data: bytes) -> Any:
         from eth_abi.abi import decode as eth_decode  # noqa: PLC0415 - late: 0.2 s
-        from eth_abi.exceptions import DecodingError  # noqa: PLC0415
+        from eth_abi.exceptions import DecodingError  # noqa: PLC0415 - as above
 
         try:
             values = eth_decode(names, data)

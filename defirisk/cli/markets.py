@@ -12,7 +12,7 @@ from defirisk.cli.options import output_options
 @click.command()
 @click.option("--chain", "chains", multiple=True, metavar="NAME", help="Only this chain, repeatable. Default: all.")
 @output_options
-def command(chains: tuple[str, ...], format_: str, output: Path | None, quiet: bool) -> int:  # noqa: ARG001
+def command(chains: tuple[str, ...], format_: str, output: Path | None, quiet: bool) -> int:  # noqa: ARG001 - nothing is noted
     """List the known deployments and their rules.
 
     \b

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from defirisk.errors import UnwritableOutput
-from defirisk.files import replaced
+from defirisk.files import replaced, writing_to
 
 HINT_LENGTH: Final = 1000
 """A hint may list all that could have been meant, such as every preset."""
@@ -93,8 +93,5 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         UnwritableOutput: it cannot be written.
     """
-    try:
-        with replaced(path) as file:
-            file.write(text.encode())
-    except OSError as problem:
-        raise UnwritableOutput(f"{path} cannot be written: {problem.strerror}") from problem
+    with writing_to(path), replaced(path) as file:
+        file.write(text.encode())

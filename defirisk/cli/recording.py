@@ -49,7 +49,7 @@ def record_policy(path: Path | None, output: Path | None, asked: Asked, *, quiet
 
 def refresh_to(old: Path, output: Path, asked: Asked, *, format_: str, quiet: bool) -> int:
     """Record the wallets and markets of a recording again, and print what changed."""
-    from defirisk.refreshing import refreshed  # noqa: PLC0415 - only to refresh
+    from defirisk.refreshing import read_again  # noqa: PLC0415 - only to refresh
     from defirisk.report.json import dumps  # noqa: PLC0415 - only to refresh
     from defirisk.report.table import piped_width  # noqa: PLC0415 - only to refresh
 
@@ -57,7 +57,8 @@ def refresh_to(old: Path, output: Path, asked: Asked, *, format_: str, quiet: bo
     with progress(quiet=quiet) as hook:
         if hook:
             hook("recording", 0, 0)
-        found = STOP.run(refreshed(old, output, where_of(asked), strict=asked["strict"]), nothing_kept)
+        again = STOP.run(read_again(old, where_of(asked), strict=asked["strict"]), nothing_kept)
+    found = again.written(output)
     print_out(dumps(found.to_dict()) if format_ == "json" else found.to_text(piped_width()))
     return 0
 

@@ -119,12 +119,14 @@ class Position:
     @property
     def tokens(self) -> tuple[Token, ...]:
         """The tokens by price slot."""
-        return self.state.tokens  # type: ignore[no-any-return]
+        tokens: tuple[Token, ...] = self.state.tokens
+        return tokens
 
     @property
     def prices(self) -> tuple[int, ...]:
         """The oracle prices by slot, oracle units."""
-        return self.state.prices  # type: ignore[no-any-return]
+        prices: tuple[int, ...] = self.state.prices
+        return prices
 
     @property
     def status(self) -> PositionStatus:

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from defirisk.chain.jsontext import parse as parse_json
-from defirisk.errors import BadBaseline, BadFile, BadPolicy
+from defirisk.errors import BadBaseline, BadFile, BadPolicy, InvalidAddress
+from defirisk.files import bounded_text
 from defirisk.policy.parse import parse_policy
 from defirisk.policy.rules import RULES
 from defirisk.policy.seen import Seen, seen_before
 from defirisk.policy.terms import Policy, Wallet
-from defirisk.policy.values import why_no_toml
+from defirisk.policy.values import near, no_toml
 
 NAME: Final = "defirisk.toml"
 PYPROJECT: Final = "pyproject.toml"
 _TABLE: Final = b"tool.defirisk"
-_LARGEST: Final = 1_000_000
 _LARGEST_BASELINE: Final = 256 << 20
 
 
@@ -48,7 +48,8 @@ def load_policy(path: Path) -> Policy:
         BadPolicy: it is not sound.
     """
     file = shown_path(path)
-    return parse_policy(_text(path, file), file, path.parent, tool=path.name == PYPROJECT)
+    content = bounded_text(path, file, "a policy file", lambda said, line: BadPolicy(said, file=file, line=line))
+    return parse_policy(content, file, path.parent, tool=path.name == PYPROJECT)
 
 
 def for_wallets(policy: Policy, addresses: Sequence[str]) -> Policy:
@@ -113,26 +114,11 @@ def _holds_table(path: Path) -> bool:
     if _TABLE not in raw:
         return False
     try:
-        document = tomllib.loads(raw.decode())
+        document = tomllib.loads(raw.decode("utf-8-sig"))
     except ValueError as error:
-        raise BadPolicy(f"not TOML: {why_no_toml(error)}", file=shown_path(path)) from error
+        raise no_toml(error, shown_path(path)) from error
     tool = document.get("tool")
     return isinstance(tool, dict) and "defirisk" in tool
-
-
-def _text(path: Path, file: str) -> str:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
-    except OSError as error:
-        raise BadFile(f"{file} cannot be read: {error.strerror or error}") from error
-    if len(data) > _LARGEST:
-        raise BadFile(f"{file} is larger than {_LARGEST:,} bytes, too large for a policy file")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadPolicy("not a text in UTF-8, so not TOML", file=file, line=line) from error
 
 
 def _json(raw: bytes, path: Path) -> Any:
@@ -142,13 +128,25 @@ def _json(raw: bytes, path: Path) -> Any:
         raise BadBaseline(f"the baseline {path} is not JSON: {error}") from error
 
 
+def _neither(policy: Policy, text: str, problem: InvalidAddress) -> InvalidAddress:
+    """What is no address was meant as a label, unless it begins like one."""
+    labels = [wallet.label for wallet in policy.wallets if wallet.label]
+    if text.startswith("0x") or not labels:
+        return problem
+    return InvalidAddress(f"no wallet of {policy.file} is called {text[:80]!a}", hint=near(text, labels))
+
+
 def _one(policy: Policy, known: Wallet | None, text: str) -> Wallet:
     if known is not None:
         return known
     from defirisk.chain.addresses import parse_address  # noqa: PLC0415 - only for wallets that the file does not name
+    from defirisk.chain.ens import looks_like_name  # noqa: PLC0415 - as above
 
-    is_name = "." in text.strip(".") and not text.startswith("0x")
-    wallet = Wallet(text.strip().lower() if is_name else parse_address(text), None, policy.clauses)
+    try:
+        address = text.strip().lower() if looks_like_name(text) else parse_address(text)
+    except InvalidAddress as problem:
+        raise _neither(policy, text, problem) from problem
+    wallet = Wallet(address, None, policy.clauses)
     judged = policy.scenarios_for(wallet)
     idle = [name for name, clause in wallet.clauses.items() if not RULES[name].subjects(clause, judged)]
     if idle or not wallet.clauses:

@@ -19,7 +19,7 @@ from defirisk.policy.rules import RULES
 from defirisk.policy.scenarios import Named, ScenarioReader
 from defirisk.policy.source import SOURCE_KEYS, read_source
 from defirisk.policy.terms import Clause, Policy, Wallet
-from defirisk.policy.values import Place, choice, near, table, text, texts, why_no_toml
+from defirisk.policy.values import Place, choice, near, no_toml, table, text, texts
 from defirisk.policy.waivers import read_waivers
 from defirisk.protocols import registry
 from defirisk.risk.families import FamilyBook
@@ -28,6 +28,13 @@ from defirisk.risk.replay import liquidators
 TOOL: Final = ("tool", "defirisk")
 _KEYS: Final = (*SOURCE_KEYS, "markets", "scenarios", "liquidator", "families", "wallet", "policy", "waiver")
 _WALLET_KEYS: Final = ("address", "label", "policy")
+_OF_TABLES: Final = {
+    **dict.fromkeys(RULES, "a rule stands under [policy]"),
+    **dict.fromkeys(_WALLET_KEYS[:2], "it stands under [[wallet]]"),
+    "tool": "[tool.defirisk] is of pyproject.toml; here its keys stand at the top",
+}
+"""What is often written a table too high, and where it belongs."""
+_OF_THE_TOP: Final = dict.fromkeys(_KEYS, "it stands at the top of the file, before the first [table]")
 
 
 def parse_policy(content: str, file: str, folder: Path, *, tool: bool = False) -> Policy:
@@ -46,11 +53,11 @@ def parse_policy(content: str, file: str, folder: Path, *, tool: bool = False) -
     try:
         document = tomllib.loads(content, parse_float=Decimal)
     except (ValueError, RecursionError, ArithmeticError) as error:
-        raise BadPolicy(f"not TOML: {why_no_toml(error)}", file=file) from error
+        raise no_toml(error, file) from error
     place = Place(file, lines_of(content), TOOL if tool else ())
     if tool:
         document = _tool_table(document, file)
-    return _Parser(place, table(place, document, _KEYS), folder).policy()
+    return _Parser(place, table(place, document, _KEYS, _OF_TABLES), folder).policy()
 
 
 def _tool_table(document: Mapping[str, Any], file: str) -> Any:
@@ -118,7 +125,7 @@ class _Parser:
         return families
 
     def _clauses(self, place: Place, value: Any, listed: Named) -> dict[str, Clause]:
-        rules = table(place, value, RULES)
+        rules = table(place, value, RULES, _OF_THE_TOP)
         clauses = {}
         for name, stated in rules.items():
             limit = RULES[name].read(place.at(name), stated)
@@ -139,7 +146,7 @@ class _Parser:
         return tuple(wallets)
 
     def _wallet(self, place: Place, value: Any, clauses: Mapping[str, Clause], listed: Named) -> Wallet:
-        entry = table(place, value, _WALLET_KEYS)
+        entry = table(place, value, _WALLET_KEYS, {**_OF_TABLES, **_OF_THE_TOP})
         if "address" not in entry:
             place.refuse('the key "address" is missing', "each [[wallet]] needs an address")
         address = _address(place.at("address"), entry["address"])
@@ -212,6 +219,7 @@ def _check_market(place: Place, name: str) -> None:
         return
     known = {known for one in registry.deployments() for known in (one.name, *one.aliases)}
     if name.lower() not in known:
-        close = near(name, known)
+        begin = sorted(one for one in known if one.startswith(f"{name.lower()}-"))
+        close = f"such as {begin[0]}" if len(begin) > 1 else near(name, known)
         listing = "`defirisk markets` lists the known ones; any other is PROTOCOL@0xENTRY"
-        place.refuse(f"no market is known as {name!a}", close if close.startswith("did") else listing)
+        place.refuse(f"no market is known as {name!a}", listing if close.startswith("known") else f"{close}; {listing}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from defirisk.errors import BadMove, DefiriskError, UnknownScenario
 from defirisk.model import Scenario
 from defirisk.policy.values import Place, near, texts
 from defirisk.risk.scenario_files import load_scenarios, parse_shocks, presets
 
+_FALL: Final = re.compile(r"[+-]?\s*([0-9]{1,2}(?:\.[0-9]{1,16})?)\s*%?")
 Named = Mapping[str, Scenario]
 """Scenarios by their names."""
 
@@ -51,7 +53,7 @@ class ScenarioReader:
         try:
             meant = _own(name)
         except UnknownScenario:
-            hint = near(name, (*listed, *presets())) if len(listed) < 20 else None
+            hint = _fall(name) or (near(name, (*listed, *presets())) if len(listed) < 20 else None)
             place.refuse(f"no scenario is named {name!a}", hint)
         except DefiriskError as error:
             place.refuse(error.message, error.hint)
@@ -73,10 +75,16 @@ class ScenarioReader:
         return load_scenarios(str(path))
 
     def _unknown(self, place: Place, name: str) -> NoReturn:
-        close = near(name, presets())
-        if name.endswith(".toml") or "/" in name or not close.startswith("did"):
+        close = _fall(name) or near(name, presets())
+        if name.endswith(".toml") or "/" in name or not close.startswith(("did", "a fall")):
             close = "a fall such as \"-40%\", a preset's name, or a file's path relative to this one"
         place.refuse(f"no scenario is named {name!a}, and there is no such file", close)
+
+
+def _fall(name: str) -> str | None:
+    """How a fall is written, where one seems to be meant."""
+    meant = _FALL.fullmatch(name)
+    return None if meant is None else f'a fall is written "-{meant[1]}%"'
 
 
 def _own(name: str) -> Scenario:

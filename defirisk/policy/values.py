@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Context, Decimal, Inexact, localcontext
 from difflib import get_close_matches
 from typing import Any, Final, NoReturn
@@ -21,6 +21,8 @@ _IN_TEXT: Final = re.compile(r"[A-Za-z0-9+.-]*://[^\s\"'<>]*")
 _SECONDS: Final = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION: Final = re.compile(r"(?:[0-9]{1,9}\s*(?:min|[smhdw])\s*)+")
 _PART: Final = re.compile(r"([0-9]+)\s*(min|[smhdw])")
+_PLACE: Final = re.compile(r"\(at line ([0-9]+), column ([0-9]+)\)")
+_TWICE: Final = re.compile(r"Cannot (?:overwrite|declare|mutate)")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _EXACT: Final = Context(prec=200, traps=[Inexact])
 _LARGEST_EXPONENT: Final = 60
@@ -87,7 +89,7 @@ def shown(value: Any) -> str:
         return f"a list of {len(value)}" if value else "an empty list"
     if isinstance(value, str):
         return "a URL" if URL in value else f"the text {value if len(value) <= _SHOWN else value[:_SHOWN] + '...'!a}"
-    kind = "the time" if isinstance(value, datetime) else "the date" if isinstance(value, date) else "the number"
+    kind = "the time" if isinstance(value, datetime | time) else "the date" if isinstance(value, date) else "the number"
     return f"{kind} {str(value)[:_SHOWN]}"
 
 
@@ -96,9 +98,17 @@ def shown_key(key: str) -> str:
     return "(a URL)" if URL in key else ascii(key[:_SHOWN])
 
 
-def why_no_toml(error: Exception) -> str:
-    """What the parser says, which may quote a key of the file; no URL, which may hold an endpoint's key."""
-    return _IN_TEXT.sub("(a URL)", str(error))[:_LONGEST_CAUSE]
+def no_toml(error: Exception, file: str) -> BadPolicy:
+    """What the parser says, with its line; it may quote a key of the file, but no URL, which may hold a secret."""
+    said, place = _IN_TEXT.sub("(a URL)", str(error))[:_LONGEST_CAUSE], _PLACE.search(str(error))
+    if isinstance(error, RecursionError):
+        said = "it is nested too deeply"
+    elif "integer string conversion" in said:
+        said = "it holds a number of thousands of digits"
+    elif place:
+        said = f"{_PLACE.sub('', said).strip()} (column {place[2]})"
+    hint = "a key or a table stands there for the second time" if _TWICE.match(said) else None
+    return BadPolicy(f"not TOML: {said}", file=file, line=int(place[1]) if place else None, hint=hint)
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -108,14 +118,14 @@ def near(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known: {', '.join(names)}"
 
 
-def table(place: Place, value: Any, known: Iterable[str]) -> dict[str, Any]:
-    """A table that holds no other keys than the known ones."""
+def table(place: Place, value: Any, known: Iterable[str], elsewhere: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A table that holds no other keys than the known ones; ``elsewhere`` says where others belong."""
     if not isinstance(value, dict):
         place.wanted("a table", value)
     names = tuple(known)
     for key in value:
         if key not in names:
-            place.at(key).refuse("unknown key", near(key, names))
+            place.at(key).refuse("unknown key", (elsewhere or {}).get(key) or near(key, names))
     return value
 
 
@@ -123,8 +133,15 @@ def text(place: Place, value: Any, what: str, example: str, *, urls: bool = Fals
     """A short printable text that is not blank; a URL, which may hold a key, only where one may be meant."""
     if isinstance(value, str) and URL in value and not urls:
         place.refuse(f'expected {what} such as "{example}", found a URL', "an endpoint may hold a key: never in a file")
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > LONGEST_TEXT:
-        place.wanted(f'{what} such as "{example}"', value)
+    wanted = f'{what} such as "{example}"'
+    if not isinstance(value, str):
+        place.wanted(wanted, value)
+    if not value.strip():
+        place.wanted(wanted, value, "it is blank")
+    if not value.isprintable():
+        place.wanted(wanted, value, "it holds a character that cannot be shown, such as a line break or an escape")
+    if len(value) > LONGEST_TEXT:
+        place.wanted(wanted, value, f"it is longer than {LONGEST_TEXT} characters")
     return value.strip()
 
 

@@ -139,7 +139,7 @@ def _names(finding: Finding) -> set[str]:
 def _expired(waiver: Waiver, today: date) -> Problem:
     return Problem(
         ExpiredWaiver.code,
-        f"the waiver of {said(waiver)} expired on {waiver.expires}, before {today}: {waiver.reason}",
+        f"the waiver of {described(waiver)} expired on {waiver.expires}, before {today}: {waiver.reason}",
         ExpiredWaiver.exit_code,
         waiver.line,
         "put the position in order, or renew the waiver with a new date",
@@ -147,11 +147,11 @@ def _expired(waiver: Waiver, today: date) -> Problem:
 
 
 def _idle(waiver: Waiver) -> Notice:
-    text = f"the waiver of {said(waiver)} (line {waiver.line}) waives nothing: no such check is breached"
+    text = f"the waiver of {described(waiver)} (line {waiver.line}) waives nothing: no such check is breached"
     return Notice("unused-waiver", text)
 
 
-def said(waiver: Waiver) -> str:
+def described(waiver: Waiver) -> str:
     """What a waiver is of, in words."""
     narrowed = "".join(f" in {one}" for one in (waiver.market, waiver.scenario) if one)
     return f"{waiver.rule} for {waiver.name}{narrowed}" + (f" of {waiver.asset}" if waiver.asset else "")

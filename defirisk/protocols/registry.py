@@ -17,7 +17,6 @@ from defirisk.protocols.interface import Deployment, RuleFamily
 
 GROUP: Final = "defirisk.protocols"
 _HINTS: Final = ("pool", "oracle", "data_provider", "sentinel", "umbrella")
-_PROTOCOLS: Final = "aave-v2, aave-v3, compound-v2 or compound-v3"
 
 
 @cache
@@ -118,7 +117,8 @@ def _near(wanted: str, chain_id: int) -> str:
     near = get_close_matches(wanted, names, n=3)
     if near:
         return f"did you mean {', '.join(near)}?"
-    return f"`defirisk markets` lists the known ones; any other is named PROTOCOL@0xENTRY, PROTOCOL being {_PROTOCOLS}"
+    protocols = ", ".join(families())
+    return f"`defirisk markets` lists the known ones; any other is named PROTOCOL@0xENTRY, PROTOCOL one of {protocols}"
 
 
 def deployment_at(protocol: str, entry: str, chain_id: int, name: str | None = None) -> Deployment:

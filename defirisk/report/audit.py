@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from defirisk.auditing.summary import (
     BANDS,
@@ -24,18 +24,18 @@ from defirisk.auditing.summary import (
     book_of,
     unit_markets,
 )
-from defirisk.fixedpoint import decimal_string, mul_div_down, mul_div_half_up
+from defirisk.fixedpoint import WAD, decimal_string, mul_div_down, mul_div_half_up
+from defirisk.report.json.values import Json, warnings_json
 from defirisk.report.sanitize import clean
 
 if TYPE_CHECKING:
-    from defirisk.auditing.result import AuditResult
+    from defirisk.auditing.listing import Listing
+    from defirisk.auditing.result import AuditResult, RunFigures
 
-Json = dict[str, Any]
 AUDIT: Final = "defirisk/audit/1"
 LISTED_WORST: Final = 10
 SHARES: Final = (1, 10, 100)
 """Of how many of the largest debtors the share is told."""
-_WAD: Final = 10**18
 _NO_HEALTH: Final = 2**256
 
 
@@ -57,13 +57,8 @@ def document(result: AuditResult) -> Json:
         "timestamp": result.timestamp,
         "source": clean(result.source),
         "engine": result.engine,
-        "warnings": [{"code": one.code, "text": clean(one.text)} for one in result.warnings],
-        "list": {
-            "given": result.listing.given,
-            "distinct": result.listing.distinct,
-            "duplicates": result.listing.duplicates,
-            "rejected": result.listing.rejected,
-        },
+        "warnings": warnings_json(result.warnings),
+        "list": _listing(result.listing),
         "wallets": _statuses(summary.wallets),
         "markets": [_market(market.name, summary.markets.get(market.name)) for market in result.markets],
         "units": [_unit(unit, key, result) for key, unit in sorted(summary.units.items())],
@@ -75,30 +70,43 @@ def document(result: AuditResult) -> Json:
             for one in summary.failed
         ],
         "files": {kind: clean(path.name) for kind, path in result.files.items()},
-        "run": {
-            "requests": result.run.requests,
-            "retried": result.run.retried,
-            "resumed": result.run.resumed,
-            "seconds": result.run.seconds,
-            "endpoints": [
-                {**one._asdict(), "host": clean(one.host), "left_out": one.left_out and clean(one.left_out)}
-                for one in result.run.endpoints
-            ],
-        },
+        "run": _run(result.run),
+    }
+
+
+def _listing(listing: Listing) -> Json:
+    return {
+        "given": listing.given,
+        "distinct": listing.distinct,
+        "duplicates": listing.duplicates,
+        "rejected": listing.rejected,
+    }
+
+
+def _run(run: RunFigures) -> Json:
+    return {
+        "requests": run.requests,
+        "retried": run.retried,
+        "resumed": run.resumed,
+        "seconds": run.seconds,
+        "endpoints": [
+            {**one._asdict(), "host": clean(one.host), "left_out": one.left_out and clean(one.left_out)}
+            for one in run.endpoints
+        ],
     }
 
 
 def concentration(unit: UnitSums) -> list[tuple[int, int]]:
     """Of the largest so many debtors the share of all debt, wad, rounded down."""
     return [
-        (count, mul_div_down(sum(-debt for debt, _ in unit.largest[:count]), _WAD, unit.debt) if unit.debt else 0)
+        (count, mul_div_down(sum(-debt for debt, _ in unit.largest[:count]), WAD, unit.debt) if unit.debt else 0)
         for count in SHARES
     ]
 
 
 def herfindahl(unit: UnitSums) -> int:
     """The Herfindahl-Hirschman index of the debtors: the sum of their squared shares, wad; 1e18 for a single one."""
-    return mul_div_half_up(unit.squares, _WAD, unit.debt * unit.debt) if unit.debt else 0
+    return mul_div_half_up(unit.squares, WAD, unit.debt * unit.debt) if unit.debt else 0
 
 
 def ordered_scenarios(book: Book, result: AuditResult) -> Iterator[tuple[str, ScenarioSums]]:

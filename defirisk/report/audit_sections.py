@@ -18,7 +18,7 @@ from defirisk.auditing.summary import (
     book_of,
     unit_markets,
 )
-from defirisk.fixedpoint import mul_div_half_up
+from defirisk.fixedpoint import WAD, mul_div_half_up
 from defirisk.model import Unit
 from defirisk.report.audit import by_size, concentration, herfindahl, ordered_scenarios
 from defirisk.report.figures import NONE, counted, health, moment, money, number, short_money
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 ROWS: Final = 10
 """How many assets and worst positions are shown; JSON and the tables have them all."""
-_WAD: Final = 10**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,8 @@ def _list(result: AuditResult) -> str:
 def _completeness(result: AuditResult) -> Iterator[Part]:
     if result.summary.failures:
         failed = result.summary.wallets.get("failed", 0)
-        told = counted(failed, "wallet")
-        yield Alarm(f"NOT COMPLETE: {told} not answered in full; what was not answered is missing in these sums.")
+        which = counted(failed, "wallet")
+        yield Alarm(f"NOT COMPLETE: {which} not answered in full; what was not answered is missing in these sums.")
         codes: dict[str, int] = {}
         for one in result.summary.failed:
             codes[one.code] = codes.get(one.code, 0) + 1
@@ -107,8 +106,8 @@ def _completeness(result: AuditResult) -> Iterator[Part]:
         yield "Complete: every wallet was answered in every market."
     differing = sum(one.differing for one in result.summary.markets.values())
     if differing:
-        told = counted(differing, "position")
-        yield Alarm(f"Do not rely on {told}: our figures differ from what the contract itself says.")
+        which = counted(differing, "position")
+        yield Alarm(f"Do not rely on {which}: our figures differ from what the contract itself says.")
     yield from (Alarm(clean(notice.text)) for notice in result.refused[:ROWS])
     yield from _proofs(result)
 
@@ -128,8 +127,8 @@ def _proofs(result: AuditResult) -> Iterator[Part]:
     for code, count in ((code, count) for one in markets for code, count in one.warnings.items()):
         codes[code] = codes.get(code, 0) + count
     if codes:
-        told = ", ".join(f"{clean(code)} {count:,}" for code, count in sorted(codes.items()))
-        yield f"Warnings, by how many positions carry them (column `warnings`): {told}."
+        counts = ", ".join(f"{clean(code)} {count:,}" for code, count in sorted(codes.items()))
+        yield f"Warnings, by how many positions carry them (column `warnings`): {counts}."
 
 
 def _markets(result: AuditResult) -> Grid:
@@ -268,4 +267,4 @@ def _concentration(unit: UnitSums) -> Iterator[Part]:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{number(mul_div_half_up(part, 100 * _WAD, whole), 18, digits=3)} %" if whole and part else NONE
+    return f"{number(mul_div_half_up(part, 100 * WAD, whole), 18, digits=3)} %" if whole and part else NONE

@@ -161,8 +161,8 @@ def _mismatch_text(position: Position) -> str:
         for name in names
         if getattr(theirs, name) != getattr(ours, name)
     ]
-    said = "; ".join(parts) or "one of the two has no health factor"
-    return f"the contract's own figures differ from ours at this block, do not rely on this position: {said}"
+    differences = "; ".join(parts) or "one of the two has no health factor"
+    return f"the contract's own figures differ from ours at this block, do not rely on this position: {differences}"
 
 
 def _of_age(age: int | None) -> tuple[Notice, ...]:

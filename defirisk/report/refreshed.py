@@ -97,8 +97,8 @@ def _counts(changes: Sequence[PositionChange]) -> Iterator[RenderableType]:
 def _row(change: PositionChange) -> tuple[str | Text, ...]:
     severity = _severity(change.after)
     mark = Text(severity.mark, style=severity.style) if severity is not Severity.GOOD else ""
-    said = _presence(change) or ("liquidatable" if severity is Severity.DANGER else "")
-    return (mark, short_address(change.wallet), said, *_figures(change))
+    standing = _presence(change) or ("liquidatable" if severity is Severity.DANGER else "")
+    return (mark, short_address(change.wallet), standing, *_figures(change))
 
 
 def _figures(change: PositionChange) -> tuple[str, ...]:
@@ -171,8 +171,8 @@ def _settings(changes: Mapping[SettingChange, int]) -> Iterator[RenderableType]:
 
 def _setting(change: SettingChange) -> str:
     if change.what == "warning":
-        said = change.after if change.after is not None else change.before
-        return f"{'now' if change.after is not None else 'no longer'}: {clean(str(said))}"
+        text = change.after if change.after is not None else change.before
+        return f"{'now' if change.after is not None else 'no longer'}: {clean(str(text))}"
     whose = f"{symbol(change.token)}: " if change.token else ""
     return f"{whose}{change.what} {_value(change.before)}{_ARROW}{_value(change.after)}"
 

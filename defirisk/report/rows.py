@@ -48,7 +48,7 @@ def position_row(analysis: PositionAnalysis) -> Row:
         "verdict": clean(analysis.verdict.code),
         "verdict_text": clean(analysis.verdict.text),
         "warnings": " ".join(warning.code for warning in position_warnings(position)),
-        "what_if": None if analysis.what_if is None else clean(analysis.what_if.said()) or None,
+        "what_if": None if analysis.what_if is None else clean(analysis.what_if.sentence()) or None,
     }
 
 

@@ -108,18 +108,18 @@ class FamilyBook:
         matched = {key for _, token in known for key in (token.address.lower(), _upper(token.symbol))}
         for key in self.overrides:
             if known and key not in matched:
-                raise UnknownAsset(f"--family names {key!a}, which no market read knows", hint=near(key, known))
+                raise UnknownAsset(f"a family is set for {key!a}, which no market read knows", hint=near(key, known))
 
     def _look_up(self, chain_id: int, token: Token) -> FamilyOf:
         address = token.address.lower()
-        said = self.overrides.get(address) or self.overrides.get(_upper(token.symbol))
-        if said == OWN:
+        overridden = self.overrides.get(address) or self.overrides.get(_upper(token.symbol))
+        if overridden == OWN:
             return FamilyOf(self._own_name(token), stable=False, how="override")
         listed = self.by_address.get((chain_id, address))
         if listed is None and address == NATIVE_COIN.lower():
             listed = self.native.get(chain_id)
         hinted = self.by_symbol.get(_upper(token.symbol))
-        for name, how in ((said, "override"), (listed, "address"), (hinted, "symbol")):
+        for name, how in ((overridden, "override"), (listed, "address"), (hinted, "symbol")):
             if name is not None:
                 return FamilyOf(name, self.stable[name], how)
         return FamilyOf(self._own_name(token), stable=False, how="own")

@@ -9,13 +9,13 @@ from defirisk.model import Bound, Limits, Standing
 from defirisk.model import Warning as Notice
 
 
-def limit_warnings(told: Iterable[Limits], standing: Standing) -> Iterator[Notice]:
+def limit_warnings(every: Iterable[Limits], standing: Standing) -> Iterator[Notice]:
     """The caps that a position with debt runs into; what is paused or frozen its reader has said already."""
     if not standing.debt:
         return
     supplied = {leg.slot: leg.amount for leg in standing.collateral}
     owed = {leg.slot for leg in standing.debt}
-    for limits in told:
+    for limits in every:
         if limits.slot in supplied:
             yield from _supply(limits, supplied[limits.slot])
         if limits.slot in owed:

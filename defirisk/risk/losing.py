@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from defirisk.fixedpoint import WAD, div_down, least, most
 from defirisk.model import Ended, Standing
-from defirisk.protocols.interface import Drift, Rules
+from defirisk.protocols.interface import Drift, Rules, Step
 from defirisk.risk.replay import (
     MAX_STEPS,
     Course,
@@ -71,8 +71,13 @@ class Losing:
         for pair in pairs_of(self._rules, course.standing, self._order):
             step = attempt(self._rules, course, pair)
             if step is not None:
-                return advance(self._rules, course, step, pair)
+                return advance(self._rules, course, step, pair) if step.bad_debt else self._on(course, step)
         return None
+
+    def _on(self, course: Course, step: Step) -> Course:
+        """The course one step on, which loses nothing: what it moved is of no concern here."""
+        standing = self._rules.standing(step.state)
+        return Course(step.state, standing, course.liquidations, (*course.written_off, *step.written_off))
 
 
 def _lost(course: Course, ended: Ended) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from defirisk.fixedpoint import mul_div_down, mul_div_up
-from defirisk.model import Amount, Outcome, OwnerLoss, Position, Standing
+from defirisk.model import Amount, Collateral, Debt, Outcome, OwnerLoss, Position, Standing
 from defirisk.risk.replay import Replay, merged, replay
 
 
@@ -81,5 +82,5 @@ def _equity(standing: Standing, prices: tuple[int, ...], scales: tuple[int, ...]
     return supplied - owed
 
 
-def _amounts(legs: tuple) -> tuple[Amount, ...]:  # type: ignore[type-arg]
+def _amounts(legs: Iterable[Collateral | Debt]) -> tuple[Amount, ...]:
     return tuple(Amount(leg.token, leg.amount) for leg in legs)

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from defirisk.errors import BadFile, BadMove, UnknownScenario
+from defirisk.files import bounded_text
 from defirisk.fixedpoint import UINT256_MAX, WAD
 from defirisk.model import Move, Scenario
 
-LARGEST_FILE: Final = 1_000_000
-"""A scenario file is a few kilobytes; a megabyte of it is a mistake."""
 LONGEST_NAME: Final = 80
 _LONGEST_NUMBER: Final = 80
 _PERCENT_PLACES: Final = 16
@@ -105,7 +104,11 @@ def load_scenarios(name: str) -> tuple[Scenario, ...]:
     except (OSError, ValueError):
         found = False
     if found:
-        return parse_scenarios(_read(Path(name)), name if name.isprintable() else ascii(name))
+        shown = name if name.isprintable() else ascii(name)
+        content = bounded_text(
+            Path(name), shown, "a scenario file", lambda said, line: BadFile(f"{shown}, line {line}: {said}")
+        )
+        return parse_scenarios(content, shown)
     close = get_close_matches(name, presets(), n=4, cutoff=0.5)
     known = f"near: {', '.join(close)}" if close else f"presets: {', '.join(sorted(presets()))}"
     raise UnknownScenario(f"{_shown(name)} is neither a preset nor a file", hint=known)
@@ -261,21 +264,6 @@ def _fixed(text: str, places: int, whole: str) -> int:
     if len(fraction) > places:
         raise BadMove(f"{_shown(whole)} is finer than can be counted", hint=f"at most {places} digits after the point")
     return int(match[1] + fraction.ljust(places, "0"))
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise BadFile(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(data) > LARGEST_FILE:
-        raise BadFile(f"{path} is larger than {LARGEST_FILE:,} bytes, too large for a scenario file")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadFile(f"{path}, line {line}: not a text in UTF-8, so not TOML") from error
 
 
 def _shown(text: str) -> str:

@@ -94,7 +94,7 @@ class _Mover:
             return Worth(self._position.prices[slot] * (WAD + move.change), WAD)
         absolute = move.raw if move.raw is not None else self._from_usd(slot, move.usd or 0)
         if self._unit is not None and self._assets[slot] == self._unit[0]:
-            self._refuse_unit(absolute)
+            self._refuse_unit(slot, absolute)
         return Worth(absolute * unit.over, unit.under)
 
     def _unit_worth(self, moves: Moves) -> Worth | None:
@@ -123,8 +123,7 @@ class _Mover:
             hint='give a relative move such as "-40%", or a raw price in the unit of that market\'s oracle',
         )
 
-    def _refuse_unit(self, raw: int) -> None:
-        slot = self._assets.index(self._unit[0])  # type: ignore[index]
+    def _refuse_unit(self, slot: int, raw: int) -> None:
         if raw != self._position.prices[slot]:
             raise BadMove(
                 f"{self._name}: {self._label(slot)} is the unit of account of {self._market}: its price there is fixed",

@@ -54,7 +54,7 @@ def first_of(
     no price changes.
     """
     near, last = stretch
-    target = _probable(way, stretch, guess, holds)
+    target = probable(way, stretch, guess, holds)
     pace = _Pace(target - near)
     for _ in range(MOST_STRETCHES):
         if near > last:
@@ -124,7 +124,7 @@ def _shorter(near: int, far: int, changes: tuple[int, ...]) -> int:
     return max(steps, default=middle)
 
 
-def _probable(way: Road, stretch: tuple[int, int], guess: int, holds: Callable[[Prices], bool]) -> int:
+def probable(way: Road, stretch: tuple[int, int], guess: int, holds: Callable[[Prices], bool]) -> int:
     """Where something begins to hold if it does so once and for all; past the end where it does not hold there.
 
     Gallops from a guess in both directions, then bisects what lies between; where no price changes it looks once.

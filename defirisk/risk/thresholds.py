@@ -18,10 +18,10 @@ from typing import Any, Final, NamedTuple
 
 from defirisk.fixedpoint import WAD, div_down, div_up
 from defirisk.model import Direction, Position, Standing, Threshold
-from defirisk.protocols.interface import Rules
+from defirisk.protocols.interface import Rules, likely_loses, liquidatable
 from defirisk.risk.losing import Losing
 from defirisk.risk.paths import Axis, Road, road
-from defirisk.risk.stretches import Found, Prices, first_of
+from defirisk.risk.stretches import Found, Prices, first_of, probable
 
 ROUNDING_UNITS: Final = 512
 """How many base units of each token, and of the unit of account, a whole replay's roundings may cost the lenders.
@@ -100,6 +100,8 @@ class _Search:
         self._prices = position.prices
         self._today = today
         self._losing = Losing(position.rules, liquidator)
+        likely = likely_loses(position.rules) if liquidator == "largest" else None
+        self._likely = None if likely is None else self._asking(likely)
         slack = self._rules.health_slack(self._state, today)
         weigh = _Weights(self._state.scales)
         self._common = weigh.common
@@ -169,7 +171,8 @@ class _Search:
             return liquidation, nowhere._replace(proved=liquidation.proved)
         doubtful = max(liquidation.distance, uncovered[0]), min(unsafe[1], uncovered[1])
         guess = self._guess(way, doubtful)
-        return liquidation, first_of(way, doubtful, guess, self._loses, self._losing)
+        steered = probable(way, doubtful, guess, self._likely) if self._likely else guess
+        return liquidation, first_of(way, doubtful, steered, self._loses, self._losing)
 
     def _uncovered(self, way: Road) -> tuple[int, int] | None:
         if self._cover is None:
@@ -191,7 +194,10 @@ class _Search:
         return guess
 
     def _liquidatable(self, prices: Prices) -> bool:
-        return self._rules.standing(self._rules.reprice(self._state, prices)).liquidatable  # type: ignore[arg-type]
+        return liquidatable(self._rules, self._rules.reprice(self._state, prices))  # type: ignore[arg-type]
+
+    def _asking(self, asked: Callable[[Any], bool]) -> Callable[[Prices], bool]:
+        return lambda prices: asked(self._rules.reprice(self._state, prices))  # type: ignore[arg-type]
 
     def _loses(self, prices: Prices) -> bool:
         return self._losing.loses(self._rules.reprice(self._state, prices))  # type: ignore[arg-type]

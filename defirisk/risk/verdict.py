@@ -150,21 +150,21 @@ class _SafeToday:
     def verdict(self) -> Verdict:
         near = self._nearest([(t, t.liquidation) for t in self._thresholds])
         if near is None:
-            said = (
+            text = (
                 "No fall in the price of any one asset or group liquidates you, nor does any rise; interest may in time"
             )
-            return self._said("no-drop-liquidates", said, near)
+            return self._with_health("no-drop-liquidates", text, near)
         move = move_text(self._position, near, near.liquidation or 0, near.liquidation_price)
         if _distance(near.liquidation or 0) <= CLOSE:
-            return self._said("close", f"You are close to liquidation: {move} is enough", near)
+            return self._with_health("close", f"You are close to liquidation: {move} is enough", near)
         if any(t.liquidation is not None for t in self._thresholds if t.direction is Direction.DOWN):
-            return self._said("can-be-liquidated", f"The nearest price move that liquidates you is {move}", near)
-        said = f"No fall in the price of any one asset or group liquidates you, but {move} does"
-        return self._said("no-drop-liquidates", said, near)
+            return self._with_health("can-be-liquidated", f"The nearest price move that liquidates you is {move}", near)
+        text = f"No fall in the price of any one asset or group liquidates you, but {move} does"
+        return self._with_health("no-drop-liquidates", text, near)
 
-    def _said(self, code: str, said: str, near: Threshold | None) -> Verdict:
+    def _with_health(self, code: str, text: str, near: Threshold | None) -> Verdict:
         health = health_text(self._standing.health_factor)
-        return Verdict(code, f"{said} (health factor {health}). {self._bad_debt()}", near)
+        return Verdict(code, f"{text} (health factor {health}). {self._bad_debt()}", near)
 
     def _bad_debt(self) -> str:
         worst = self._nearest([(t, t.bad_debt) for t in self._thresholds])

@@ -74,7 +74,7 @@ class Comparison:
     before: PositionAnalysis | None
     ways: tuple[Way, ...] = ()
 
-    def said(self) -> str:
+    def sentence(self) -> str:
         """The changes in a sentence; empty where there are none."""
         return "; ".join(change.text for change in self.changes)
 

@@ -32,15 +32,8 @@ class Study:
         Raises:
             InputError: a name or a value in it makes no sense (its subclasses say what).
         """
-        if not what_if.asks:
-            return cls(what_if, Bound())
         bound = bind(what_if, positions)
         return cls(what_if, bound, {_key(one): apply(bound, one) for one in positions})
-
-    @property
-    def asked(self) -> bool:
-        """Whether anything is asked."""
-        return self.what_if.asks
 
     @property
     def changed(self) -> Iterable[Position]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "fixtures" / "aave-v3-demo.json.gz"
@@ -66,6 +69,13 @@ def workspace(tmp_path: Path) -> Path:
     shutil.copy(DEMO, folder / "ci" / "wallets.json.gz")
     write_policy(folder, "1.0")
     return folder
+
+
+def readme_yaml(what: str) -> Any:
+    """The README's one YAML block that holds a word, as its reader would paste it."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (found,) = [block for block in blocks if what in block]
+    return yaml.safe_load(found)
 
 
 def write_policy(folder: Path, least: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from .conftest import ROOT, write_policy
+from .conftest import ROOT, readme_yaml, write_policy
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
 STEPS: list[dict[str, Any]] = [step for step in ACTION["runs"]["steps"] if "run" in step]
@@ -122,6 +122,16 @@ def test_a_policy_that_holds(check: Callable[..., Ran]) -> None:
     assert ran.outputs == {"exit-code": "0", "breaches": "0", "reports": ""}
     assert "treasury" in ran.out
     assert "treasury" in ran.summary
+
+
+def test_the_readmes_example(check: Callable[..., Ran], workspace: Path) -> None:
+    """Its inputs are the action's, and give what it says."""
+    [ours] = [step for step in readme_yaml("OWNER/defirisk@") if "/defirisk@" in step["uses"]]
+    ran = check(**ours["with"])
+    assert ran.code == 0, ran.err
+    asked = [line.partition("=")[2] for line in ours["with"]["reports"].split()]
+    assert ran.outputs["reports"].splitlines() == asked
+    assert all((workspace / name).stat().st_size for name in asked)
 
 
 def test_a_breach(check: Callable[..., Ran], workspace: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import ROOT, git, write_policy
+from .conftest import ROOT, git, readme_yaml, write_policy
 
 MANIFEST = ROOT / ".pre-commit-hooks.yaml"
 HOOK: dict[str, Any] = yaml.safe_load(MANIFEST.read_text())[0]
@@ -25,11 +25,22 @@ def test_pre_commit_takes_the_manifest() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_pre_commit_takes_the_readmes_example(tmp_path: Path) -> None:
+    example = readme_yaml("hooks:")
+    assert [hook["id"] for repo in example["repos"] for hook in repo["hooks"]] == [HOOK["id"]]
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(example))
+    command = [sys.executable, "-m", "pre_commit", "validate-config", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize(
     ("path", "runs"),
     [
         ("defirisk.toml", True), ("ci/defirisk.toml", True), ("pyproject.toml", True), ("ci/wallets.json.gz", True),
-        ("README.md", False), ("mydefirisk.toml", False), ("package.json", False), ("src/a.py", False),
+        ("ci/eth-crash.toml", True),  # a scenario file, as policies name them
+        ("README.md", False), ("package.json", False), ("src/a.py", False), ("defirisk.toml.bak", False),
     ],
 )  # fmt: skip
 def test_which_files_make_it_run(path: str, runs: bool) -> None:

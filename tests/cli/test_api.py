@@ -20,7 +20,7 @@ from tests.support.rpc_server import RpcServer
 from .conftest import CLOSE, LIQUIDATABLE, RECORDING, STRANGER, Run
 
 CALLS = (
-    "audit", "check", "check_chains", "check_policy", "demo", "find_borrowers", "load_fixture", "markets", "record", "snapshot",
+    "audit", "check", "check_chains", "check_policy", "demo", "find_borrowers", "load_fixture", "markets", "record", "refresh", "snapshot",
 )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_every_call_says_its_arguments_and_errors(name: str) -> None:
     assert all(p.annotation is not inspect.Parameter.empty for p in inspect.signature(call).parameters.values())
 
 
-@pytest.mark.parametrize("name", ["audit", "check", "check_chains", "check_policy", "find_borrowers", "record", "snapshot"])
+@pytest.mark.parametrize("name", ["audit", "check", "check_chains", "check_policy", "find_borrowers", "record", "refresh", "snapshot"])
 def test_both_faces_take_and_say_the_same(name: str) -> None:
     sync, awaited = getattr(defirisk, name), getattr(defirisk, f"{name}_async")
     assert (sync.__name__, sync.__qualname__, awaited.__name__) == (name, name, f"{name}_async")

@@ -158,6 +158,12 @@ def test_the_options_of_check_are_listed_by_what_they_are_about() -> None:
         assert sum(line.split()[:1] in ([option.opts[0]], [f"{option.opts[0]},"]) for line in lines) == 1, option.name
 
 
+def test_a_mistyped_command_is_answered_with_what_is_near(run: Run) -> None:
+    for typed, answer in (("chek", "'chek'. Did you mean check?"), ("nothing", "'nothing'.")):
+        ran = run(typed)
+        assert (ran.code, ran.out, ran.err.splitlines()[-1]) == (2, "", f"Error: No such command {answer}")
+
+
 def test_only_check_takes_several_chains_and_says_so(run: Run) -> None:
     for name in ("check", "audit", "snapshot", "record"):
         text = " ".join(CliRunner().invoke(app, [name, "--help"]).output.split())

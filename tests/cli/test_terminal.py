@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
+from defirisk.cli import progress
 from tests.support.rpc_server import RpcServer
 
-from .conftest import CLOSE, RECORDING
+from .conftest import CLOSE
 
 
 def run_on_terminal(command: list[str]) -> tuple[str, str, int]:
@@ -55,6 +56,22 @@ def test_a_bar_while_a_slow_endpoint_is_read(slow: RpcServer, market: str) -> No
     assert out.startswith("{")
 
 
-def test_no_bar_when_quiet_or_quick(slow: RpcServer, market: str) -> None:
+def test_no_bar_when_quiet(slow: RpcServer, market: str) -> None:
     assert run_on_terminal(check("--rpc", slow.url, "--market", market, "--quiet"))[1] == ""
-    assert run_on_terminal(check("--fixture", str(RECORDING)))[1] == ""
+
+
+@pytest.mark.parametrize(("patience", "is_seen"), [(0.0, True), (3_600.0, False)])
+def test_no_bar_when_quick(
+    patience: float, is_seen: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How quick depends on the machine; so here the patience differs, not the work."""
+    monkeypatch.setattr(progress, "PATIENCE", patience)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # what rich asks of a captured stream
+    bar = progress.Bar()
+    bar("reading", 1, 2)
+    if is_seen:
+        bar._timer.join()
+    bar.close()
+    bar._timer.join()
+    out, seen = capsys.readouterr()
+    assert (out, "reading" in seen) == ("", is_seen)

@@ -12,6 +12,7 @@ OURS = {
     "Token.sol": ("Token", "Bytes32Token", "NamelessToken"),
     "Batch.sol": ("Batch",),
     "Sentinel.sol": ("Sentinel",),
+    "Views.sol": ("Views",),
 }
 V30 = (
     "protocol/configuration/PoolAddressesProvider.sol",

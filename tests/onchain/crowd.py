@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from . import artifacts
 from .anvil import running
 from .deploy import OWNER, place_multicall
 from .deploy_v36 import deploy_v36
-from .evm import Contract, Evm
+from .evm import Contract, Evm, Transaction
 from .listing import RESERVES
 from .world import PROVIDER, VARIABLE, World
 
@@ -24,7 +24,6 @@ RESERVES_20 = (
 )
 COLLATERAL = tuple(one.symbol for one in RESERVES_20 if one.threshold and not one.ceiling)
 BORROWABLE = tuple(one.symbol for one in RESERVES_20 if one.borrowable)
-GAS = 1_500_000
 PER_BLOCK = 100
 USD = 10**8
 
@@ -67,7 +66,7 @@ class Crowd:
 def crowd(wallets: int = 1_000, seed: int = 1) -> Iterator[Crowd]:
     """A chain with the market and its wallets, its clock stopped; every thirtieth wallet has nothing."""
     with running() as rpc:
-        evm = Evm(rpc, OWNER)
+        evm = Evm(rpc, OWNER, gathers=True)
         place_multicall(evm)
         world = World(deploy_v36(evm, RESERVES_20))
         lens = evm.deploy(artifacts.ui_v36()["UiPoolDataProviderV3"], *[world.market.feeds["WETH"].address] * 2)
@@ -96,9 +95,6 @@ def _plan(rng: random.Random) -> Plan:
 
 # --- transactions -----------------------------------------------------------------------------------------------------
 
-Transaction = tuple[str, str, str]  # from, to, data
-
-
 def _lend(world: World) -> None:
     for reserve in world.market.reserves:
         world.give(PROVIDER, reserve.symbol, 10**9 * 10**reserve.decimals)
@@ -112,7 +108,8 @@ def _supplies(world: World, plans: dict[str, Plan]) -> Iterator[Transaction]:
     for wallet, plan in plans.items():
         for symbol, value in plan.supplies:
             amount = _amount(world, symbol, value)
-            yield PROVIDER, pool.address, pool.data("supply", world.asset(symbol), amount, wallet, 0)
+            data = pool.data("supply", world.asset(symbol), amount, wallet, 0)
+            yield Transaction(pool.address, data, PROVIDER)
 
 
 def _borrows(world: World, plans: dict[str, Plan]) -> Iterator[Transaction]:
@@ -121,7 +118,8 @@ def _borrows(world: World, plans: dict[str, Plan]) -> Iterator[Transaction]:
     for wallet, plan in plans.items():
         for symbol in plan.borrows:
             amount = _amount(world, symbol, available[wallet] * plan.use / len(plan.borrows) / USD)
-            yield wallet, pool.address, pool.data("borrow", world.asset(symbol), max(1, amount), VARIABLE, 0, wallet)
+            data = pool.data("borrow", world.asset(symbol), max(1, amount), VARIABLE, 0, wallet)
+            yield Transaction(pool.address, data, wallet)
 
 
 def _amount(world: World, symbol: str, value: float) -> int:
@@ -132,29 +130,5 @@ def _amount(world: World, symbol: str, value: float) -> int:
 def _send(evm: Evm, transactions: Iterator[Transaction]) -> None:
     """Mine them in few blocks; every one has to succeed."""
     waiting = list(transactions)
-    senders = list(dict.fromkeys(sender for sender, _, _ in waiting))
-    counts = evm.rpc.batch([("eth_getTransactionCount", (sender, "latest")) for sender in senders])
-    nonces = {sender: int(count, 16) for sender, count in zip(senders, counts, strict=True)}
-    evm.rpc("evm_setAutomine", False)
     for start in range(0, len(waiting), PER_BLOCK):
-        fields = [_fields(evm, one, nonces) for one in waiting[start : start + PER_BLOCK]]
-        hashes = evm.rpc.batch([("eth_sendTransaction", (one,)) for one in fields])
-        evm.rpc("evm_mine")
-        _must(evm, hashes)
-    evm.rpc("evm_setAutomine", True)
-
-
-def _fields(evm: Evm, one: Transaction, nonces: dict[str, int]) -> dict[str, str]:
-    """With a nonce each: the node may take the members of a batch in any order."""
-    evm.sent += 1
-    sender, to, data = one
-    nonce, nonces[sender] = nonces[sender], nonces[sender] + 1
-    gas = hex(GAS + evm.sent)
-    return {"from": sender, "to": to, "data": data, "gas": gas, "gasPrice": "0x0", "nonce": hex(nonce)}
-
-
-def _must(evm: Evm, hashes: Sequence[object]) -> None:
-    assert not any(isinstance(one, Exception) for one in hashes), hashes
-    receipts = evm.rpc.batch([("eth_getTransactionReceipt", (one,)) for one in hashes])
-    refused = [one for one in receipts if one is None or int(one["status"], 16) != 1]
-    assert not refused, f"{len(refused)} of {len(receipts)} transactions failed: {refused[0]}"
+        evm.must_all("opening positions", waiting[start : start + PER_BLOCK])

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from eth_abi import decode, encode
-from eth_utils import keccak, to_checksum_address
+from eth_abi import decode
+from eth_utils import to_checksum_address
 
+from .coding import Coder, Event, decoded, encoded, kind
 from .rpc import Rpc, RpcError
 from .toolchain import Artifact
 
 MAX = 2**256 - 1
 ZERO = "0x" + "00" * 20
 GAS = 100_000_000
+
+Receipt = Mapping[str, Any]
 
 
 class Reverted(AssertionError):
@@ -27,67 +31,16 @@ class Reverted(AssertionError):
 
 
 @dataclass(frozen=True)
-class Event:
-    """One decoded log."""
+class Transaction:
+    """To send: to nobody if it creates a contract."""
 
-    address: str
-    name: str
-    args: Mapping[str, Any]
-
-
-def kind(item: Mapping[str, Any]) -> str:
-    """The ABI type, tuples written out."""
-    if not item["type"].startswith("tuple"):
-        return str(item["type"])
-    return "(" + ",".join(kind(part) for part in item["components"]) + ")" + item["type"][5:]
+    to: str | None
+    data: str
+    sender: str
 
 
-def signature(entry: Mapping[str, Any]) -> str:
-    return entry["name"] + "(" + ",".join(kind(i) for i in entry["inputs"]) + ")"
-
-
-class Coder:
-    """Everything that one ABI knows, indexed once."""
-
-    def __init__(self, abi: Iterable[Mapping[str, Any]]) -> None:
-        self.functions: dict[str, list[tuple[bytes, list[str], list[str]]]] = {}
-        self.events: dict[str, Mapping[str, Any]] = {}
-        self.errors: dict[str, str] = {}
-        for entry in abi:
-            self._add(entry)
-
-    def _add(self, entry: Mapping[str, Any]) -> None:
-        if entry["type"] == "function":
-            selector = keccak(text=signature(entry))[:4]
-            shape = ([kind(i) for i in entry["inputs"]], [kind(o) for o in entry["outputs"]])
-            self.functions.setdefault(entry["name"], []).append((selector, *shape))
-        elif entry["type"] == "event":
-            self.events["0x" + keccak(text=signature(entry)).hex()] = entry
-        elif entry["type"] == "error":
-            self.errors["0x" + keccak(text=signature(entry))[:4].hex()] = signature(entry)
-
-    def encode(self, name: str, args: Sequence[Any]) -> tuple[str, list[str]]:
-        """Call data, and the types of the answer; overloads are told apart by their number of arguments."""
-        matches = [f for f in self.functions[name] if len(f[1]) == len(args)]
-        assert len(matches) == 1, f"{name} with {len(args)} arguments: {len(matches)} matches"
-        selector, inputs, outputs = matches[0]
-        return "0x" + (selector + encode(inputs, args)).hex(), outputs
-
-    def decode_log(self, log: Mapping[str, Any]) -> Event | None:
-        entry = self.events.get(log["topics"][0])
-        if entry is None:
-            return None
-        indexed = [i for i in entry["inputs"] if i["indexed"]]
-        plain = [i for i in entry["inputs"] if not i["indexed"]]
-        if len(indexed) != len(log["topics"]) - 1:
-            return None
-        args = {
-            i["name"]: decode([kind(i)], bytes.fromhex(topic[2:]))[0]
-            for i, topic in zip(indexed, log["topics"][1:], strict=True)
-        }
-        values = decode([kind(i) for i in plain], bytes.fromhex(log["data"][2:]))
-        args.update(zip((i["name"] for i in plain), values, strict=True))
-        return Event(to_checksum_address(log["address"]), entry["name"], args)
+def succeeded(receipt: Receipt) -> bool:
+    return int(receipt["status"], 16) == 1
 
 
 @dataclass
@@ -98,28 +51,67 @@ class Evm:
     owner: str
     sent: int = 0
     known: Coder = field(default_factory=lambda: Coder(()))  # errors and events of every ABI met
+    gathers: bool = False  # many transactions to a block: quicker, and not for a chain that is told block by block
+    gathered: list[tuple[Transaction, str]] | None = None  # with their hashes, while a block is gathered
 
-    def send(self, to: str | None, data: str, sender: str | None = None) -> Mapping[str, Any]:
-        """Mine one transaction; its receipt, whatever its status."""
-        # Anvil never confirms a transaction whose hash it mined before a revert: a gas limit of its own for each.
+    def send(self, to: str | None, data: str, sender: str | None = None) -> Receipt:
+        """Mine a block of this one transaction; its receipt, whatever its status."""
+        return self.send_all([Transaction(to, data, sender or self.owner)])[0]
+
+    def send_all(self, transactions: Sequence[Transaction]) -> list[Receipt]:
+        """Mine a block of them, in this order; their receipts, whatever their status."""
+        return self._mined([self._post(one) for one in transactions])
+
+    def _post(self, one: Transaction) -> str:
+        """Into the node's pool; its hash. A gas limit of its own for each: a hash says once what became of it."""
         self.sent += 1
-        gas = hex(GAS + self.sent)
-        transaction = {"from": sender or self.owner, "data": data, "gas": gas, "gasPrice": "0x0"}
-        if to is not None:
-            transaction["to"] = to
-        receipt: Mapping[str, Any] = self.rpc("eth_sendTransactionSync", transaction)
-        return receipt
+        fields = {"from": one.sender, "data": one.data, "gas": hex(GAS + self.sent), "gasPrice": "0x0", "to": one.to}
+        sent: str = self.rpc("eth_sendTransaction", {k: v for k, v in fields.items() if v is not None})
+        return sent
 
-    def must(self, what: str, to: str | None, data: str, sender: str | None = None) -> Mapping[str, Any]:
-        """Mine one transaction that has to succeed."""
-        receipt = self.send(to, data, sender)
-        if int(receipt["status"], 16) != 1:
-            raise self.reverted(what, to, data, sender)
-        return receipt
+    def _mined(self, hashes: Sequence[str]) -> list[Receipt]:
+        self.rpc("evm_mine")
+        receipts = self.rpc.batch([("eth_getTransactionReceipt", (one,)) for one in hashes])
+        assert None not in receipts, "a transaction was not mined"
+        return receipts
 
-    def reverted(self, what: str, to: str | None, data: str, sender: str | None) -> Reverted:
+    def must(self, what: str, to: str | None, data: str, sender: str | None = None) -> Receipt:
+        """Mine one transaction that has to succeed; no receipt while a block is gathered."""
+        sent = Transaction(to, data, sender or self.owner)
+        if self.gathered is None:
+            return self.must_all(what, [sent])[0]
+        self.gathered.append((sent, self._post(sent)))
+        return {}
+
+    def must_all(self, what: str, transactions: Sequence[Transaction]) -> list[Receipt]:
+        """Mine a block of transactions that have to succeed."""
+        receipts = self.send_all(transactions)
+        self._check(what, transactions, receipts)
+        return receipts
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent inside has to succeed, in this order. It may be one block, and be seen only afterwards."""
+        if not self.gathers:
+            yield
+            return
+        self.gathered = gathered = []
+        try:
+            yield
+        finally:
+            self.gathered = None
+        if gathered:
+            receipts = self._mined([sent for _, sent in gathered])
+            self._check("one of a block", [one for one, _ in gathered], receipts)
+
+    def _check(self, what: str, transactions: Sequence[Transaction], receipts: Sequence[Receipt]) -> None:
+        for one, receipt in zip(transactions, receipts, strict=True):
+            if not succeeded(receipt):
+                raise self.reverted(what, one)
+
+    def reverted(self, what: str, one: Transaction) -> Reverted:
         """Why the same transaction reverts, asked by eth_call."""
-        call = {"from": sender or self.owner, "data": data, "gasPrice": "0x0", "gas": hex(GAS), "to": to}
+        call = {"from": one.sender, "data": one.data, "gasPrice": "0x0", "gas": hex(GAS), "to": one.to}
         try:
             self.rpc("eth_call", {k: v for k, v in call.items() if v is not None}, "latest")
         except RpcError as error:
@@ -142,7 +134,7 @@ class Evm:
         self.known.events.update(coder.events)
         return coder
 
-    def events(self, receipt: Mapping[str, Any]) -> list[Event]:
+    def events(self, receipt: Receipt) -> list[Event]:
         """A receipt's logs, decoded with every ABI met: V3.0 declares events in its libraries."""
         decoded = (self.known.decode_log(log) for log in receipt["logs"])
         return [event for event in decoded if event is not None]
@@ -150,12 +142,17 @@ class Evm:
     def deploy(self, artifact: Artifact, *args: Any, libraries: Mapping[str, str] | None = None) -> Contract:
         """Create a contract; libraries by name where its code has to be linked."""
         inputs = [kind(i) for e in artifact.abi if e["type"] == "constructor" for i in e["inputs"]]
-        data = "0x" + artifact.linked(libraries or {}) + encode(inputs, args).hex()
+        data = "0x" + artifact.linked(libraries or {}) + encoded(inputs, args).hex()
         receipt = self.must(f"creating {artifact.name}", None, data)
         return self.at(artifact, receipt["contractAddress"])
 
     def at(self, artifact: Artifact, address: str) -> Contract:
         return Contract(self, to_checksum_address(address), self.learn(Coder(artifact.abi)), artifact.name)
+
+
+def unwrapped(values: tuple[Any, ...]) -> Any:
+    """A single value by itself."""
+    return values[0] if len(values) == 1 else values
 
 
 @dataclass(frozen=True)
@@ -176,17 +173,24 @@ class Contract:
 
     def call_many(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Many eth_calls in one post; a refusal raises Reverted."""
-        encoded = [self.coder.encode(function, args) for function, args in calls]
-        requests = [("eth_call", ({"to": self.address, "data": data}, "latest")) for data, _ in encoded]
+        coded = [self.coder.encode(function, args) for function, args in calls]
+        requests = [("eth_call", ({"to": self.address, "data": data}, "latest")) for data, _ in coded]
         answers = self.evm.rpc.batch(requests)
-        return [self._decoded(calls[i][0], answer, encoded[i][1]) for i, answer in enumerate(answers)]
+        return [self._decoded(calls[i][0], answer, coded[i][1]) for i, answer in enumerate(answers)]
+
+    def answer(self, function: str, answer: Any) -> Any:
+        """What a node's answer to a call of a function says; a refusal raises Reverted."""
+        [(_, _, outputs)] = self.coder.functions[function]
+        return self._decoded(function, answer, outputs)
 
     def _decoded(self, function: str, answer: Any, outputs: list[str]) -> Any:
         if isinstance(answer, RpcError):
-            raise Reverted(f"{self.name}.{function}", self.evm.reason_of(answer), answer.revert_data)
-        values = decode(outputs, bytes.fromhex(answer[2:]))
-        return values[0] if len(values) == 1 else values
+            raise self.refusal(function, answer.revert_data, str(answer))
+        return unwrapped(decoded(outputs, bytes.fromhex(answer[2:])))
 
-    def send(self, function: str, *args: Any, sender: str | None = None) -> Mapping[str, Any]:
+    def refusal(self, function: str, data: str, fallback: str = "") -> Reverted:
+        return Reverted(f"{self.name}.{function}", self.evm.reason(data, fallback), data)
+
+    def send(self, function: str, *args: Any, sender: str | None = None) -> Receipt:
         """A transaction that has to succeed; its receipt."""
         return self.evm.must(f"{self.name}.{function}", self.address, self.data(function, *args), sender)

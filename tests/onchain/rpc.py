@@ -28,7 +28,7 @@ class Rpc:
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.url = f"http://{host}:{port}"
-        self._http = http.client.HTTPConnection(host, port, timeout=120)
+        self._http = http.client.HTTPConnection(host, port)
 
     def __call__(self, method: str, *params: Any) -> Any:
         """One request, its result; RpcError if the node refuses."""

@@ -27,7 +27,7 @@ from defirisk.protocols import registry
 from defirisk.reading import read_snapshot
 from tests.recorded.compound_v3.tampered import Market as Comet
 
-from .anvil import running
+from .anvil import leap, running
 from .deploy import OWNER, place_multicall
 from .deploy_v20 import deploy_v20, price_in_ether
 from .deploy_v36 import deploy_v36
@@ -136,7 +136,7 @@ def _tell(made: Told, rng: random.Random) -> None:
     made.v3.warp(END.timestamp - made.v3.now())
     left = END.number - int(made.v3.rpc("eth_blockNumber"), 16)
     assert left >= 0, "BLOCKS are too few"
-    made.v3.rpc("anvil_mine", hex(left))
+    leap(made.v3.rpc, left)
 
 
 def _open_in_venus(made: Venus) -> None:

@@ -23,10 +23,11 @@ from tests.support.scopes import assert_same_in_both_scopes
 from .anvil import GENESIS
 from .deploy_v20 import aave_v20
 from .evm import MAX
-from .follow import Scene, Tally, follow
+from .follow import Scene, Tally, follow_all
 from .local_chain import LocalChain
 from .reading import state_at
 from .test_positions import health, nonzero
+from .test_replay import several
 from .world import Liquidated, Refusal, World
 from .world_v20 import world_v20
 
@@ -186,18 +187,25 @@ def test_health_factor_under_every_shock(world: World, positions: Positions, mov
     assert liquidatable > 150
 
 
-@pytest.mark.parametrize("liquidator", ["largest", "best-bonus"])
-def test_every_step_of_the_replay(
-    world: World, positions: Positions, moves: dict[str, dict[str, int]], liquidator: str
-) -> None:
+def test_every_step_of_the_replay(world: World, positions: Positions, moves: dict[str, dict[str, int]]) -> None:
     tally = Tally()
     for name, prices in moves.items():
         with world.shock(prices):
-            for scene in scenes(world, positions, name):
-                follow(scene, liquidator, tally)
+            follow_all(scenes(world, positions, name), "largest", tally)
     assert tally.met["step"] > 300, tally
     assert tally.met["fee"] == tally.met["deficit"] == 0, tally
     assert min(tally.endings[ending] for ending in ("healthy", "nothing-to-seize", "rules")) > 0, tally
+
+
+def test_every_step_of_who_goes_for_the_bonus(
+    world: World, positions: Positions, moves: dict[str, dict[str, int]]
+) -> None:
+    """Of wallets with several collaterals: with one, the same is taken as above."""
+    tally = Tally()
+    for name, prices in moves.items():
+        with world.shock(prices):
+            follow_all([one for one in scenes(world, positions, name) if several(one)], "best-bonus", tally)
+    assert tally.met["step"] > 150, tally
 
 
 def scenes(world: World, positions: Positions, shock: str) -> list[Scene]:
@@ -302,8 +310,7 @@ def test_under_a_close_factor_of_all_each_step_is_the_contracts_too(
         assert all(one.warnings[0].code == "unverified-revision" for one in fresh.values())
         for name in ("volatile -10%", "volatile -40%", "LINK -70%", "random 1"):
             with world.shock(moves[name]):
-                for scene in scenes(world, fresh, name):
-                    follow(scene, "largest", tally)
+                follow_all(scenes(world, fresh, name), "largest", tally)
     assert tally.met["step"] > 50, tally
     assert tally.met["no debt left"] > 0, tally
 

@@ -16,7 +16,7 @@ from . import artifacts
 from .deploy import make_feed
 from .deploy_v36 import list_reserves
 from .evm import Contract, Reverted
-from .follow import Tally, follow
+from .follow import Tally, follow_all
 from .listing import BY_SYMBOL, Reserve
 from .positions import Plan, open_position
 from .reading import Reading, read
@@ -32,12 +32,11 @@ def shocked(chain: World, name: str) -> Iterator[None]:
         yield
 
 
-def follow_all(chain: World, reading: Reading, shock: str) -> Tally:
+def followed(chain: World, reading: Reading, shock: str) -> Tally:
     tally = Tally()
     scenes = liquidatable_scenes(chain, reading, shock)
     assert scenes
-    for scene in scenes:
-        follow(scene, "largest", tally)
+    follow_all(scenes, "largest", tally)
     return tally
 
 
@@ -49,9 +48,9 @@ def refused_everywhere(tally: Tally, before: Tally) -> None:
 def test_a_paused_reserve_stops_every_pair_with_it(chain: World, symbol: str) -> None:
     with shocked(chain, "volatile -40%"):
         with chain.reverting():
-            free = follow_all(chain, read(chain), "as usual")
+            free = followed(chain, read(chain), "as usual")
         chain.pause(symbol)
-        refused_everywhere(follow_all(chain, read(chain), f"{symbol} paused"), free)
+        refused_everywhere(followed(chain, read(chain), f"{symbol} paused"), free)
 
 
 def test_a_frozen_reserve_is_liquidated_as_usual(chain: World) -> None:
@@ -62,7 +61,7 @@ def test_a_frozen_reserve_is_liquidated_as_usual(chain: World) -> None:
         for wallet, account in zip(reading.positions, chain.accounts(list(reading.positions)), strict=True):
             position = reading.positions[wallet]
             assert tuple(position.rules.account_data(position.state)) == astuple(account), wallet
-        assert follow_all(chain, reading, "frozen").met["step"] > 10
+        assert followed(chain, reading, "frozen").met["step"] > 10
 
 
 def test_a_reserve_whose_ltv_is_taken_away(chain: World) -> None:
@@ -95,7 +94,7 @@ def test_the_grace_period_ends_to_the_second(v36: World) -> None:
 
 def follow_undone(chain: World, name: str) -> Tally:
     with chain.reverting():
-        return follow_all(chain, read(chain), name)
+        return followed(chain, read(chain), name)
 
 
 @pytest.mark.parametrize("allowed", [True, False])

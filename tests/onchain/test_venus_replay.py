@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from defirisk.model import Ended, Limit, Limits
-from defirisk.protocols.compound_v2.account import accrued_sums, supply_of
+from defirisk.protocols.compound_v2.account import supply_of
 from defirisk.protocols.compound_v2.rules import ORIGINAL
-from defirisk.protocols.compound_v2.state import Books, CompoundState, Holding
 from defirisk.protocols.interface import Deployment, Pair, Refused
-from defirisk.risk.replay import Replay, replay
 from tests.support.scopes import assert_same_in_both_scopes
 
 from .evm import Reverted
 from .local_chain import LocalChain
+from .venus_alone import liquidated_alone
 from .venus_market import KINDS, LIQUIDATOR, PROVIDER, Venus, enter, stop_interest, venus
 from .venus_reading import Next, at, index_of, read, shocked
+from .venus_steps import accepted, call_for, chain_says, liquidatable, walk_all
 
 STABLE = ("USDV", "DAIV", "CENT")
 SCENARIOS: dict[str, dict[str, int]] = {
@@ -47,17 +47,6 @@ def still(market: Venus) -> Iterator[Venus]:
         yield market
 
 
-def chain_says(made: Venus, wallet: str, state: CompoundState) -> None:
-    """Tokens, debts, rates and liquidity of the chain are those of our state."""
-    snapshots = made.snapshots(wallet)
-    for holding in state.holdings:
-        error, tokens, debt, rate = snapshots[index_of(made, holding)]
-        assert (error, tokens, debt, rate) == (0, holding.tokens, holding.debt, holding.books.rate)
-    sums = accrued_sums(state)
-    ours = (0, max(0, sums.collateral - sums.debts), max(0, sums.debts - sums.collateral))
-    assert tuple(made.comptroller.call("getAccountLiquidity", wallet)) == ours
-
-
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
@@ -75,14 +64,15 @@ def test_accrued_numbers_are_what_each_market_comes_to_by_itself(market: Venus) 
     for number, one in enumerate(market.markets):
         with market.undone():
             one.vtoken.send("accrueInterest", sender=LIQUIDATOR)
+            totals = one.vtoken.call("totalReserves"), one.vtoken.call("totalBorrows")
+            seen = market.look(list(ahead))
             for wallet, position in ahead.items():
                 for holding in position.state.holdings:
                     if index_of(market, holding) == number:
-                        _, tokens, debt, rate = one.vtoken.call("getAccountSnapshot", wallet)
+                        _, tokens, debt, rate = seen[wallet].snapshots[number]
                         assert (tokens, debt, rate) == (holding.tokens, holding.debt, holding.books.rate)
                         assert supply_of(holding) == one.vtoken.call("balanceOfUnderlying", wallet)
-                        assert one.vtoken.call("totalReserves") == holding.books.reserves
-                        assert one.vtoken.call("totalBorrows") == holding.books.borrows
+                        assert totals == (holding.books.reserves, holding.books.borrows)
                         stale += holding.debt > holding.stored_debt
     assert stale > 20
 
@@ -106,47 +96,25 @@ def test_the_comptrollers_view_at_every_shock(market: Venus) -> None:
 # --- liquidating --------------------------------------------------------------------------------------------------
 
 
-def sent(made: Venus, wallet: str, state: CompoundState) -> Replay:
-    """Replay a state and really send every step."""
-    done = replay(ORIGINAL, state)
-    now = state
-    for step in done.liquidations:
-        taken = step.seized[0]
-        debt, collateral = index_of(made, now.holdings[step.repaid_slot]), index_of(made, now.holdings[taken.slot])
-        event = made.liquidate(debt, collateral, wallet, step.repaid.raw)
-        assert event is not None, (wallet, step)
-        assert event["repayAmount"] == step.repaid.raw
-        assert event["seizeTokens"] == (taken.shares or 0) + (taken.protocol_shares or 0)
-        now = ORIGINAL.liquidate(now, ORIGINAL.standing(now), Pair(taken.slot, step.repaid_slot)).state
-        chain_says(made, wallet, now)
-    assert now == done.state
-    return done
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_every_step_really_sent(still: Venus, scenario: str) -> None:
-    """After everything accrued. A wallet is liquidatable for us exactly if the contract takes a call."""
-    prices = shocked(still, SCENARIOS[scenario])
-    positions = read(still)
-    still.set_prices(prices)
-    for wallet, position in positions.items():
-        state = at(still, position, prices)
-        chain_says(still, wallet, state)
-        if ORIGINAL.standing(state).liquidatable:
-            with still.undone():
-                done = sent(still, wallet, state)
-            DONE[scenario, wallet] = (len(done.liquidations), done.ended)
-
-
-DONE: dict[tuple[str, str], tuple[int, Ended]] = {}
-"""Steps sent and the ending, by scenario and wallet."""
-
-
-def test_enough_was_sent_and_every_ending_met() -> None:
-    """Runs after the scenarios; one that lost its liquidations would not be noticed otherwise."""
-    assert sum(steps for steps, _ in DONE.values()) > 400
-    assert {scenario for scenario, _ in DONE} >= set(SCENARIOS)
-    assert {ended for _, ended in DONE.values()} >= {Ended.HEALTHY, Ended.NOTHING_TO_SEIZE}
+def test_every_step_really_sent(market: Venus) -> None:
+    """After everything accrued. A wallet is liquidatable for us exactly if the contract says that it is short."""
+    steps: Counter[str] = Counter()
+    endings: Counter[Ended] = Counter()
+    with market.undone():
+        stop_interest(market)
+        positions = read(market)
+        for scenario, moves in SCENARIOS.items():
+            prices = shocked(market, moves)
+            states = {wallet: at(market, position, prices) for wallet, position in positions.items()}
+            with market.undone():
+                market.set_prices(prices)
+                chain_says(market, states)
+                for done in walk_all(market, ORIGINAL, liquidatable(ORIGINAL, states)).values():
+                    endings[done.ended] += 1
+                    steps[scenario] += len(done.liquidations)
+    assert sum(steps.values()) > 400, steps
+    assert all(steps[scenario] for scenario in SCENARIOS), steps
+    assert min(endings[one] for one in (Ended.HEALTHY, Ended.NOTHING_TO_SEIZE)) > 0, endings
 
 
 def test_one_unit_more_is_refused(still: Venus) -> None:
@@ -160,70 +128,27 @@ def test_one_unit_more_is_refused(still: Venus) -> None:
         for collateral in standing.collateral:
             for debt in standing.debt:
                 pair = Pair(collateral.slot, debt.slot)
-                places = index_of(still, state.holdings[debt.slot]), index_of(still, state.holdings[collateral.slot])
                 try:
                     largest = ORIGINAL.liquidate(state, standing, pair).repaid.raw
                 except Refused:
-                    assert not still.accepts(*places, wallet, 1)
+                    assert not accepted(still, call_for(still, wallet, state, pair, 1))
                     continue
-                assert still.accepts(*places, wallet, largest)
-                assert not still.accepts(*places, wallet, largest + 1)
+                assert accepted(still, call_for(still, wallet, state, pair, largest))
+                assert not accepted(still, call_for(still, wallet, state, pair, largest + 1))
                 tried += 1
     assert tried > 20
 
 
-def stored_but(state: CompoundState, fresh: set[int], made: Venus) -> CompoundState:
-    """What a liquidation that touches only some markets finds: the others as they are stored."""
-    holdings = tuple(
-        one if slot in fresh else replace(one, debt=one.stored_debt, books=_stored(one, made))
-        for slot, one in enumerate(state.holdings)
-    )
-    return replace(state, holdings=holdings)
-
-
-def _stored(holding: Holding, made: Venus) -> Books:
-    vtoken = made.markets[index_of(made, holding)].vtoken
-    cash, borrows, reserves, supply = (vtoken.call(n) for n in ("getCash", "totalBorrows", "totalReserves", "totalSupply"))
-    return Books(cash + borrows, borrows, reserves, supply, holding.stored_rate)
-
-
-@pytest.mark.parametrize("scenario", ["today", "volatile-15", "volatile-50", "usd-depeg", "dai+35"])
-def test_with_only_what_the_liquidation_itself_accrues(market: Venus, scenario: str) -> None:
-    """Months of interest, of which a call accrues two markets'; the chain decides by the rest as it is stored."""
-    prices = shocked(market, SCENARIOS[scenario])
-    unseen = done = 0
-    with market.undone():
-        market.set_prices(prices)
-        ahead, told = read(market, Next(market.evm.rpc)), dict(zip(market.wallets, market.liquidity(market.wallets), strict=True))
-        for wallet, position in ahead.items():
-            state = position.state
-            standing = ORIGINAL.standing(state)
-            for collateral in [leg for leg in standing.collateral if leg.counts][:2]:
-                for debt in standing.debt[:2]:
-                    partial = stored_but(state, {collateral.slot, debt.slot}, market)
-                    places = index_of(market, state.holdings[debt.slot]), index_of(market, state.holdings[collateral.slot])
-                    pair = Pair(collateral.slot, debt.slot)
-                    with market.undone():
-                        try:
-                            step = ORIGINAL.liquidate(partial, ORIGINAL.standing(partial), pair)
-                        except Refused:
-                            assert not market.accepts(*places, wallet, 1)
-                            continue
-                        event = market.liquidate(*places, wallet, step.repaid.raw)
-                        assert event is not None
-                        assert event["seizeTokens"] == (step.seized[0].shares or 0) + (step.seized[0].protocol_shares or 0)
-                        chain_says(market, wallet, step.state)
-                        done += 1
-                        unseen += told[wallet][2] == 0
-    assert done > 3
-    UNSEEN[scenario] = unseen
-
-
-UNSEEN: dict[str, int] = {}
-
-
-def test_some_were_liquidatable_that_the_view_called_healthy() -> None:
-    assert sum(UNSEEN.values()) > 0
+def test_with_only_what_the_liquidation_itself_accrues(market: Venus) -> None:
+    """Months of interest, of which a call accrues two markets'; the chain decides by the rest as it is stored. Some are
+    liquidatable whom the view calls healthy.
+    """
+    unseen = 0
+    for scenario in ("today", "volatile-15", "volatile-50", "usd-depeg", "dai+35"):
+        met = liquidated_alone(market, ORIGINAL, shocked(market, SCENARIOS[scenario]))
+        assert met["taken"] > 3, scenario
+        unseen += met["unseen"]
+    assert unseen > 0
 
 
 def test_both_scopes_read_the_same_of_what_is_owed_and_secures(market: Venus) -> None:

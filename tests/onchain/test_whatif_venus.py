@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -20,8 +18,8 @@ from defirisk.whatif.inverse import Goal, health_aim, unchanged, ways_of
 
 from .evm import MAX
 from .local_chain import LocalChain
-from .test_venus_replay import chain_says
 from .venus_market import KINDS, Venus, stop_interest, venus
+from .venus_steps import chain_says
 from .whatif import named, ours, steps
 
 SYMBOLS = tuple(kind.symbol for kind in KINDS)
@@ -55,8 +53,9 @@ def theirs(made: Venus, wallet: str, kind: ActKind, symbol: str, amount: int | N
     """Send the owner's transactions; whether they went through: error codes are no reverts, the event decides."""
     one = made.markets[SYMBOLS.index(symbol)]
     if kind in (ActKind.DEPOSIT, ActKind.REPAY):
-        one.token.send("mint", wallet, amount if amount is not None else 10**12 * 10**one.kind.decimals)
-        one.token.send("approve", one.vtoken.address, MAX, sender=wallet)
+        with made.evm.together():
+            one.token.send("mint", wallet, amount if amount is not None else 10**12 * 10**one.kind.decimals)
+            one.token.send("approve", one.vtoken.address, MAX, sender=wallet)
     tokens = one.vtoken.call("balanceOf", wallet)
     calls = {
         ActKind.DEPOSIT: ("mint", amount),
@@ -72,19 +71,8 @@ def theirs(made: Venus, wallet: str, kind: ActKind, symbol: str, amount: int | N
     return done
 
 
-@contextmanager
-def undone(made: Venus) -> Iterator[None]:
-    """As :meth:`Venus.undone`, after the node has put its last transaction away: what it holds blocks the sender."""
-    with made.undone():
-        yield
-        deadline = time.monotonic() + 20
-        while any(int(count, 16) for count in made.evm.rpc("txpool_status").values()):
-            assert time.monotonic() < deadline, "the node's transaction pool does not empty"
-            time.sleep(0.001)
-
-
 def compare(made: Venus, position: Position, acts: list[tuple[ActKind, str, int | None]], met: Counter[str]) -> None:
-    with undone(made):
+    with made.undone():
         for kind, symbol, amount in acts:
             mine = ours(position, kind, symbol, amount)
             accepted = theirs(made, position.owner, kind, symbol, amount)
@@ -93,7 +81,7 @@ def compare(made: Venus, position: Position, acts: list[tuple[ActKind, str, int 
             if not isinstance(mine, Acted):
                 return
             position = mine.position
-            chain_says(made, position.owner, position.state)
+            chain_says(made, {position.owner: position.state})
 
 
 def room(position: Position) -> int:
@@ -137,7 +125,7 @@ def test_parameters_as_the_comptroller_sets_them(market: Venus, positions: dict[
     """Collateral factors, incentive and close factor really set: the chain's liquidity is what we said it would be."""
     factors = {"ETHV": "0.65", "USDV": "0.9", "OLDV": "0.3333", "CAKE": "0"}
     felt = 0
-    with undone(market):
+    with market.undone():
         for symbol, text in factors.items():
             vtoken = market.markets[SYMBOLS.index(symbol)].vtoken.address
             market.comptroller.send("_setCollateralFactor", vtoken, int(float(text) * 10**4) * 10**14)
@@ -176,7 +164,7 @@ def test_the_least_amounts_reach_the_health_factor(market: Venus, positions: dic
                 continue
             assert way.proved
             for amount, enough in ((way.amount, True), (way.amount - 1, False)):
-                with undone(market):
+                with market.undone():
                     if amount:
                         assert theirs(market, wallet, ActKind(way.act), way.asset.symbol, amount)
                     health = health_there(market, position, way.asset.symbol)
@@ -189,7 +177,7 @@ def health_there(made: Venus, position: Position, extra: str) -> int | None:
     """floor(collateral after factors * 1e18 / debts) from what the markets themselves store, no interest running."""
     wallet, collateral, debts = position.owner, 0, 0
     entered = {address.lower() for address in made.comptroller.call("getAssetsIn", wallet)}
-    for one, price, (_, tokens, debt, rate) in zip(made.markets, made.prices, made.snapshots(wallet), strict=True):
+    for one, price, (_, tokens, debt, rate) in zip(made.markets, made.prices, made.look([wallet])[wallet].snapshots, strict=True):
         if one.vtoken.address.lower() in entered:
             factor = one.kind.factor * 10**16
             collateral += (factor * rate // 10**18) * price // 10**18 * tokens // 10**18
@@ -197,3 +185,21 @@ def health_there(made: Venus, position: Position, extra: str) -> int | None:
     assert extra in SYMBOLS
     assert tuple(made.comptroller.call("getAccountLiquidity", wallet)[1:]) == (max(0, collateral - debts), max(0, debts - collateral))
     return collateral * 10**18 // debts if debts else None
+
+
+# --- a market without a price ---------------------------------------------------------------------------------------
+
+
+def test_a_market_entered_and_left_empty_needs_its_price(market: Venus, positions: dict[str, Position]) -> None:
+    """The Comptroller answers an error to whoever entered it: nobody is judged, nor liquidated."""
+    first, met = market.markets[0].vtoken.address, Counter[bool]()
+    with market.undone():
+        market.set_prices([0, *market.prices[1:]])
+        for wallet, position in found(market).items():
+            held = [one for one in positions[wallet].state.holdings if one.market.address == first and one.entered]
+            error = market.comptroller.call("getAccountLiquidity", wallet)[0]
+            assert (error != 0) == bool(held)
+            if held:
+                assert (list(position.unpriced.values()) != [], position.contract.liquidity) == (True, None)
+                met[held[0].tokens == held[0].debt == 0] += 1
+    assert min(met[empty] for empty in (True, False)) > 0, met

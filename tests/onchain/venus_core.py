@@ -9,21 +9,14 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from eth_utils import to_checksum_address
 
-from .evm import GAS, MAX, Coder, Contract, Evm
-from .rpc import RpcError
+from .evm import MAX, Coder, Contract, Evm
 from .toolchain import COMPILED, CONTRACTS, Artifact, ToolchainError, compiled, exclusive, run
-from .venus_market import (
-    LIQUIDATOR,
-    OWNER,
-    WAD,
-    Kind,
-    Venus,
-    VMarket,
-)
+from .venus_market import OWNER, WAD, Kind, Venus, VMarket
+from .views import Question
 
 PACKAGE: Final = "@venusprotocol/venus-protocol@10.3.0"
 INTEGRITY: Final = "qGvjvUgYhK5REF/Cj4Lg4FNBMrEscnSSxr4sHL4WDlb2woPucvqLfGkw/f3XKFanf+lWD1G4K0Gzpdc430+BeQ=="
@@ -92,20 +85,8 @@ class VenusCore(Venus):
     vai: Contract
     controller: Contract
 
-    def liquidate_vai(self, collateral: int, wallet: str, repay: int) -> Mapping[str, Any] | None:
-        """Really send ``liquidateVAI``; the event's arguments, ``None`` if there is none (an error code)."""
-        data = self.controller.data("liquidateVAI", wallet, repay, self.markets[collateral].vtoken.address)
-        receipt = self.evm.send(self.controller.address, data, LIQUIDATOR)
-        return next((event.args for event in self.evm.events(receipt) if event.name == "LiquidateVAI"), None)
-
-    def accepts_vai(self, collateral: int, wallet: str, repay: int) -> bool:
-        """Whether ``liquidateVAI`` would go through in the next block: it answers error code 0."""
-        data = self.controller.data("liquidateVAI", wallet, repay, self.markets[collateral].vtoken.address)
-        call = {"from": LIQUIDATOR, "to": self.controller.address, "data": data, "gas": hex(GAS), "gasPrice": "0x0"}
-        try:
-            return int(self.evm.rpc("eth_call", call, "pending")[:66], 16) == 0
-        except RpcError:
-            return False
+    def questions(self, wallet: str) -> list[Question]:
+        return [*super().questions(wallet), (self.controller, "getVAIRepayAmount", (wallet,))]
 
 
 # --- artifacts ----------------------------------------------------------------------------------------------------
@@ -234,20 +215,21 @@ def _vai(
 
 def _configure(made: VenusCore) -> None:
     comptroller, by_symbol = made.comptroller, {one.kind.symbol: one.vtoken.address for one in made.markets}
-    for symbol, terms in CORE.items():
-        comptroller.send("setLiquidationIncentive", by_symbol[symbol], WAD + terms.bonus * WAD // 100)
-        comptroller.send(
-            "setCollateralFactor", by_symbol[symbol], terms.factor * WAD // 100, terms.threshold * WAD // 100
-        )
-        comptroller.send("setIsBorrowAllowed", 0, by_symbol[symbol], True)
-    for pool, members in POOLS.items():
-        comptroller.send("createPool", f"pool {pool}")
-        comptroller.send("setAllowCorePoolFallback", pool, True) if pool == MAJORS else None
-        comptroller.send("addPoolMarkets", [pool] * len(members), [by_symbol[symbol] for symbol in members])
-        for symbol, terms in members.items():
-            comptroller.send("setLiquidationIncentive", pool, by_symbol[symbol], WAD + terms.bonus * WAD // 100)
-            factors = terms.factor * WAD // 100, terms.threshold * WAD // 100
-            comptroller.send("setCollateralFactor", pool, by_symbol[symbol], *factors)
-            comptroller.send("setIsBorrowAllowed", pool, by_symbol[symbol], True)
-    for setter in ("_setMarketSupplyCaps", "_setMarketBorrowCaps"):
-        comptroller.send(setter, list(by_symbol.values()), [MAX] * len(by_symbol))
+    with made.evm.together():
+        for symbol, terms in CORE.items():
+            comptroller.send("setLiquidationIncentive", by_symbol[symbol], WAD + terms.bonus * WAD // 100)
+            comptroller.send(
+                "setCollateralFactor", by_symbol[symbol], terms.factor * WAD // 100, terms.threshold * WAD // 100
+            )
+            comptroller.send("setIsBorrowAllowed", 0, by_symbol[symbol], True)
+        for pool, members in POOLS.items():
+            comptroller.send("createPool", f"pool {pool}")
+            comptroller.send("setAllowCorePoolFallback", pool, True) if pool == MAJORS else None
+            comptroller.send("addPoolMarkets", [pool] * len(members), [by_symbol[symbol] for symbol in members])
+            for symbol, terms in members.items():
+                comptroller.send("setLiquidationIncentive", pool, by_symbol[symbol], WAD + terms.bonus * WAD // 100)
+                factors = terms.factor * WAD // 100, terms.threshold * WAD // 100
+                comptroller.send("setCollateralFactor", pool, by_symbol[symbol], *factors)
+                comptroller.send("setIsBorrowAllowed", pool, by_symbol[symbol], True)
+        for setter in ("_setMarketSupplyCaps", "_setMarketBorrowCaps"):
+            comptroller.send(setter, list(by_symbol.values()), [MAX] * len(by_symbol))

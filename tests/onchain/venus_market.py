@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 from eth_utils import to_checksum_address
 
 from . import anvil
-from .evm import GAS, MAX, Contract, Evm
-from .rpc import RpcError
+from .evm import MAX, Contract, Evm
 from .toolchain import CONTRACTS, Artifact, compiled, exclusive, run
+from .views import Question, ask
 
 FOLDER: Final = CONTRACTS / "venus"
 ARTIFACTS: Final = FOLDER / "node_modules" / "@venusprotocol" / "venus-protocol" / "artifacts" / "contracts"
@@ -32,7 +33,7 @@ OWNER: Final = to_checksum_address("0x000000000000000000000000000000000000000A")
 PROVIDER: Final = to_checksum_address("0x00000000000000000000000000000000000B0B0B")
 LIQUIDATOR: Final = to_checksum_address("0x000000000000000000000000000000000011D011")
 STALE_BLOCKS: Final = 10_000
-"""Anvil mines them in a second or two; rates are fifty times what they would be, so that it feels like months."""
+"""Rates are fifty times what they would be, so that it feels like months."""
 PEOPLE: Final = 40
 
 
@@ -68,6 +69,15 @@ class VMarket:
 
 
 @dataclass(frozen=True)
+class Look:
+    """One wallet: error, tokens, debt and rate in every market; error, liquidity and shortfall; what it owes of VAI."""
+
+    snapshots: list[tuple[int, int, int, int]]
+    liquidity: tuple[int, int, int]
+    vai: int = 0
+
+
+@dataclass(frozen=True)
 class Venus:
     """The deployed market. ``prices`` are the oracle's mantissas in market order."""
 
@@ -84,29 +94,28 @@ class Venus:
 
     def liquidity(self, wallets: Sequence[str]) -> list[tuple[int, int, int]]:
         """``getAccountLiquidity`` of many wallets."""
-        return self.comptroller.call_many([("getAccountLiquidity", (wallet,)) for wallet in wallets])
+        return ask([(self.comptroller, "getAccountLiquidity", (wallet,)) for wallet in wallets])
 
-    def snapshots(self, wallet: str) -> list[tuple[int, int, int, int]]:
-        """``getAccountSnapshot`` in every market."""
-        return [one.vtoken.call("getAccountSnapshot", wallet) for one in self.markets]
+    def look(self, wallets: Sequence[str]) -> dict[str, Look]:
+        """All that the contracts say of wallets, in one post."""
+        answers = iter(ask([question for wallet in wallets for question in self.questions(wallet)]))
+        number = len(self.questions(OWNER))
+        return {wallet: self._seen(list(islice(answers, number))) for wallet in wallets}
+
+    def questions(self, wallet: str) -> list[Question]:
+        """What to ask of one wallet: every market, then the Comptroller."""
+        snapshots: list[Question] = [(one.vtoken, "getAccountSnapshot", (wallet,)) for one in self.markets]
+        return [*snapshots, (self.comptroller, "getAccountLiquidity", (wallet,))]
+
+    def _seen(self, answers: list[Any]) -> Look:
+        number = len(self.markets)
+        return Look(answers[:number], answers[number], sum(answers[number + 1 :]))
 
     def liquidate(self, debt: int, collateral: int, wallet: str, repay: int) -> Mapping[str, Any] | None:
         """Really send ``liquidateBorrow``; the event's arguments, ``None`` if there is none (an error code)."""
         owed, taken = self.markets[debt].vtoken, self.markets[collateral].vtoken
         receipt = self.evm.send(owed.address, owed.data("liquidateBorrow", wallet, repay, taken.address), LIQUIDATOR)
-        if int(receipt["status"], 16) != 1:
-            return None
         return next((event.args for event in self.evm.events(receipt) if event.name == "LiquidateBorrow"), None)
-
-    def accepts(self, debt: int, collateral: int, wallet: str, repay: int) -> bool:
-        """Whether ``liquidateBorrow`` would go through in the next block: it answers error code 0."""
-        owed, taken = self.markets[debt].vtoken, self.markets[collateral].vtoken
-        data = owed.data("liquidateBorrow", wallet, repay, taken.address)
-        call = {"from": LIQUIDATOR, "to": owed.address, "data": data, "gas": hex(GAS), "gasPrice": "0x0"}
-        try:
-            return int(self.evm.rpc("eth_call", call, "pending"), 16) == 0
-        except RpcError:
-            return False
 
     @contextmanager
     def undone(self) -> Iterator[None]:
@@ -147,11 +156,11 @@ def venus(stale: int = STALE_BLOCKS) -> Iterator[Venus]:
     """A market with positions and months of interest (so many blocks of it) that nobody accrued."""
     built = artifacts()  # before the chain's clock starts
     with anvil.running() as rpc:
-        made = deploy_venus(Evm(rpc, OWNER), built)
+        made = deploy_venus(Evm(rpc, OWNER, gathers=True), built)
         _provide(made)
         _people(made)
         _supply_liquidator(made)
-        rpc("anvil_mine", hex(stale))
+        anvil.leap(rpc, stale)
         yield made
 
 
@@ -203,8 +212,9 @@ def _market(
 
 
 def _provide(made: Venus) -> None:
-    for one in made.markets:
-        supply(made, PROVIDER, one, amount_of(one, 10_000_000_0000))
+    with made.evm.together():
+        for one in made.markets:
+            supply(made, PROVIDER, one, amount_of(one, 10_000_000_0000))
 
 
 def amount_of(one: VMarket, dollars: int) -> int:
@@ -230,12 +240,13 @@ def _people(made: Venus) -> None:
         luck = random.Random(f"venus {number}")
         held = luck.sample(made.markets, luck.randint(1, 4))
         worth = luck.choice([3_0000, 900_0000, 70_000_0000])
-        for one in held:
-            supply(made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999))
-        counted = held[1:] if number % 9 == 8 and len(held) > 1 else held
-        enter(made, wallet, counted)
-        if number % 10 == 9:
-            enter(made, wallet, made.markets[:1])  # perhaps entered and left empty
+        with made.evm.together():
+            for one in held:
+                supply(made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999))
+            counted = held[1:] if number % 9 == 8 and len(held) > 1 else held
+            enter(made, wallet, counted)
+            if number % 10 == 9:
+                enter(made, wallet, made.markets[:1])  # perhaps entered and left empty
         if number % 12 != 11:
             _borrow(made, wallet, luck)
 
@@ -252,13 +263,15 @@ def _borrow(made: Venus, wallet: str, luck: random.Random) -> None:
 
 
 def _supply_liquidator(made: Venus) -> None:
-    for one in made.markets:
-        one.token.send("mint", LIQUIDATOR, amount_of(one, 1_000_000_000_0000))
-        one.token.send("approve", one.vtoken.address, MAX, sender=LIQUIDATOR)
+    with made.evm.together():
+        for one in made.markets:
+            one.token.send("mint", LIQUIDATOR, amount_of(one, 1_000_000_000_0000))
+            one.token.send("approve", one.vtoken.address, MAX, sender=LIQUIDATOR)
 
 
 def stop_interest(made: Venus) -> None:
     """Accrue everything, and let nothing accrue any more."""
     still = made.evm.deploy(artifacts()["StillModel"])
-    for one in made.markets:
-        one.vtoken.send("_setInterestRateModel", still.address)
+    with made.evm.together():
+        for one in made.markets:
+            one.vtoken.send("_setInterestRateModel", still.address)

@@ -10,7 +10,7 @@ from defirisk.fixedpoint import WAD
 from defirisk.model import Position
 from defirisk.protocols.compound_v2.family import PROTOCOL
 from defirisk.protocols.compound_v2.state import CompoundState, Holding
-from defirisk.protocols.interface import Deployment
+from defirisk.protocols.interface import Deployment, Scope
 
 from .local_chain import LocalChain, _answer
 from .rpc import Rpc
@@ -29,10 +29,10 @@ class Next(LocalChain):
         return [_answer(answer) for answer in self._rpc.batch(requests)]
 
 
-def read(made: Venus, chain: LocalChain | None = None) -> dict[str, Position]:
+def read(made: Venus, chain: LocalChain | None = None, scope: Scope = Scope.ALL) -> dict[str, Position]:
     """Every wallet's position, read by the reader that users have."""
     here = Deployment("venus-local", "compound-v2", "local", 31337, made.comptroller.address)
-    reading = asyncio.run(PROTOCOL.reader.read(chain or LocalChain(made.evm.rpc), here, made.wallets))
+    reading = asyncio.run(PROTOCOL.reader.read(chain or LocalChain(made.evm.rpc), here, made.wallets, scope))
     found = {}
     for wallet, position in zip(made.wallets, reading.positions, strict=True):
         assert position is None or isinstance(position, Position), position

@@ -11,7 +11,7 @@ from typing import Any
 from defirisk.model import Position
 from defirisk.protocols.interface import Act, Acted, ActKind, Deployment, Named, Refused, Scope, changes_of
 
-from .evm import MAX
+from .evm import MAX, Transaction, succeeded
 from .local_chain import LocalChain
 from .world import NO_DEBT, World
 
@@ -66,7 +66,8 @@ def theirs(world: World, wallet: str, kind: ActKind, symbol: str, amount: int | 
     """Send the owner's transaction; why it reverts, ``None`` where it does not. All of a debt may be two of them."""
     held = world.holdings([wallet])[wallet][symbol]
     if kind in (ActKind.DEPOSIT, ActKind.REPAY):
-        world.give(wallet, symbol, held.debt if amount is None else amount)
+        with world.together():
+            world.give(wallet, symbol, held.debt if amount is None else amount)
     asset, most = world.asset(symbol), MAX if amount is None else amount
     if kind is not ActKind.REPAY:
         return send(world, wallet, *CALLS[kind](asset, most, wallet))
@@ -81,11 +82,9 @@ def theirs(world: World, wallet: str, kind: ActKind, symbol: str, amount: int | 
 def send(world: World, wallet: str, function: str, *arguments: Any) -> str | None:
     """One transaction to the pool; why it reverts, ``None`` where it does not."""
     pool = world.market.pool
-    data = pool.data(function, *arguments)
-    receipt = world.evm.send(pool.address, data, wallet)
-    if int(receipt["status"], 16) == 1:
-        return None
-    return world.evm.reverted(function, pool.address, data, wallet).reason
+    sent = Transaction(pool.address, pool.data(function, *arguments), wallet)
+    [receipt] = world.evm.send_all([sent])
+    return None if succeeded(receipt) else world.evm.reverted(function, sent).reason
 
 
 def same_account(world: World, wallet: str, position: Position, what: str) -> None:

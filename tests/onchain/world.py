@@ -2,73 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from eth_utils import to_checksum_address
 
 from . import artifacts
+from .accounts import NO_DEBT, Account, Attempt, Holding, Liquidated, Refusal, Wallet
 from .deploy import TREASURY, Deployment
-from .evm import MAX, Contract, Event, Evm
+from .evm import MAX, Contract, Evm, Transaction, succeeded
 from .rpc import Rpc, RpcError
+from .views import ask
 
 LIQUIDATOR = to_checksum_address("0x000000000000000000000000000000000011D011")
 PROVIDER = to_checksum_address("0x0000000000000000000000000000000000011111")  # of liquidity
-NO_DEBT = MAX
 VARIABLE, STABLE = 2, 1
+__all__ = ["NO_DEBT", "Account", "Attempt", "Holding", "Liquidated", "Refusal", "Wallet", "World"]
+ANSWER = "0x" + "0" * 64  # the slot of a feed's answer
 PLENTY = 10**15  # whole tokens of everything that the liquidator owns, except of 27 decimals
 
 
-@dataclass(frozen=True)
-class Wallet:
-    """Someone with a position: `kind` says which sort it is meant to be."""
-
-    address: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Account:
-    """`getUserAccountData`: values in oracle units, ratios in basis points, health factor wad (2^256-1: no debt)."""
-
-    collateral: int
-    debt: int
-    available: int
-    threshold: int
-    ltv: int
-    health_factor: int
-
-
-@dataclass(frozen=True)
-class Holding:
-    """One wallet in one reserve, token base units."""
-
-    supply: int
-    scaled_supply: int
-    debt: int  # stable and variable
-    stable_debt: int
-    scaled_debt: int
-    counts: bool
-
-
-@dataclass(frozen=True)
-class Liquidated:
-    """What a `liquidationCall` did, from its events; token base units, by symbol."""
-
-    repaid: int
-    to_liquidator: int
-    fee: int
-    deficit: Mapping[str, int]
-    health_factor: int
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a `liquidationCall` reverted: the error's number (V3.0) or signature (V3.6)."""
-
-    reason: str
+def word(number: int) -> str:
+    """A storage slot's value; a negative number as its two's complement."""
+    return f"0x{number % 2**256:064x}"
 
 
 @dataclass
@@ -102,8 +60,7 @@ class World:
 
     def accounts(self, wallets: Sequence[str]) -> list[Account]:
         """`getUserAccountData` of many wallets in one post."""
-        answers = self.market.pool.call_many([("getUserAccountData", (wallet,)) for wallet in wallets])
-        return [Account(*answer) for answer in answers]
+        return [Account(*one) for one in ask([(self.market.pool, "getUserAccountData", (w,)) for w in wallets])]
 
     def account(self, wallet: str) -> Account:
         return self.accounts([wallet])[0]
@@ -111,34 +68,51 @@ class World:
     def health_factor(self, wallet: str) -> int:
         return self.account(wallet).health_factor
 
+    def health_factors_at(self, cases: Sequence[tuple[str, Mapping[str, int]]]) -> list[int]:
+        """Of wallets, each at feeds' answers of its own (by symbol) that no other sees, in one post."""
+        pool, calls = self.market.pool, []
+        for wallet, prices in cases:
+            call = {"to": pool.address, "data": pool.data("getUserAccountData", wallet)}
+            feeds = {self.market.feeds[s].address: {"stateDiff": {ANSWER: word(price)}} for s, price in prices.items()}
+            calls.append(("eth_call", (call, "latest", feeds)))
+        return [int(pool.answer("getUserAccountData", one)[-1]) for one in self.rpc.batch(calls)]
+
     def prices(self) -> dict[str, int]:
         """`AaveOracle.getAssetPrice` by symbol, stand-in assets too; 0 where the feed says nothing usable."""
         assets = {s: token.address for s, token in self.market.tokens.items()} | self.market.keys
-        answers = self.market.oracle.call_many([("getAssetPrice", (address,)) for address in assets.values()])
+        answers = ask([(self.market.oracle, "getAssetPrice", (address,)) for address in assets.values()])
         return dict(zip(assets, answers, strict=True))
 
-    def prices_by_address(self) -> dict[str, int]:
-        """The same, by lower-case address."""
+    def by_address(self, prices: Mapping[str, int]) -> dict[str, int]:
+        """Prices of symbols, by lower-case address."""
         addresses = {s: token.address for s, token in self.market.tokens.items()} | self.market.keys
-        return {addresses[symbol].lower(): price for symbol, price in self.prices().items()}
+        return {addresses[symbol].lower(): price for symbol, price in prices.items()}
+
+    def prices_by_address(self) -> dict[str, int]:
+        return self.by_address(self.prices())
 
     def holdings(self, wallets: Sequence[str]) -> dict[str, dict[str, Holding]]:
         """Balances by wallet and symbol, from the data provider and the aTokens themselves."""
         pairs = [(wallet, symbol) for wallet in wallets for symbol in self.market.tokens]
-        tokens = self.market.tokens
-        rows = self.market.data.call_many([("getUserReserveData", (tokens[s].address, w)) for w, s in pairs])
-        scaled = {
-            symbol: atoken.call_many([("scaledBalanceOf", (wallet,)) for wallet in wallets])
-            for symbol, atoken in self.market.atokens.items()
-        }
+        rows = ask([(self.market.data, "getUserReserveData", (self.asset(s), wallet)) for wallet, s in pairs])
+        scaled = ask([(self.market.atokens[s], "scaledBalanceOf", (wallet,)) for wallet, s in pairs])
         found: dict[str, dict[str, Holding]] = {wallet: {} for wallet in wallets}
-        for (wallet, symbol), row in zip(pairs, rows, strict=True):
+        for (wallet, symbol), row, own in zip(pairs, rows, scaled, strict=True):
             supply, stable, variable, _, scaled_debt, _, _, _, counts = row
-            own = scaled[symbol][wallets.index(wallet)]
             found[wallet][symbol] = Holding(supply, own, stable + variable, stable, scaled_debt, counts)
         return found
 
+    def modes(self, wallets: Sequence[str]) -> list[int]:
+        """Each wallet's eMode, 0 for none."""
+        if not self.market.emodes:
+            return [0] * len(wallets)
+        return ask([(self.market.pool, "getUserEMode", (wallet,)) for wallet in wallets])
+
     # What people do
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is sent inside may be one block."""
+        return self.evm.together()
 
     def give(self, wallet: str, symbol: str, amount: int) -> None:
         """Mint tokens and let the pool take them."""
@@ -164,36 +138,49 @@ class World:
 
     def fund_liquidator(self) -> None:
         """More than enough of every token, spendable by the pool."""
-        for reserve in self.market.reserves:
-            whole = PLENTY if reserve.decimals <= 18 else 10**12
-            self.give(LIQUIDATOR, reserve.symbol, whole * 10**reserve.decimals)
+        with self.together():
+            for reserve in self.market.reserves:
+                whole = PLENTY if reserve.decimals <= 18 else 10**12
+                self.give(LIQUIDATOR, reserve.symbol, whole * 10**reserve.decimals)
 
     def liquidate(self, wallet: str, collateral: str, debt: str, amount: int = MAX) -> Liquidated | Refusal:
         """Send `liquidationCall` for symbols; what its events say, or why it was refused."""
-        args = (self.asset(collateral), self.asset(debt), wallet, amount, False)
-        data = self.market.pool.data("liquidationCall", *args)
-        receipt = self.evm.send(self.market.pool.address, data, LIQUIDATOR)
-        if int(receipt["status"], 16) != 1:
-            return Refusal(self.evm.reverted("liquidationCall", self.market.pool.address, data, LIQUIDATOR).reason)
-        return self._read_liquidation(wallet, collateral, self.evm.events(receipt))
+        return self.liquidate_all([Attempt(wallet, collateral, debt, amount)])[0]
+
+    def liquidate_all(self, attempts: Sequence[Attempt]) -> list[Liquidated | Refusal]:
+        """The same for different wallets, in one block."""
+        pool = self.market.pool
+        calls = [Transaction(pool.address, self._call_of(one), LIQUIDATOR) for one in attempts]
+        receipts = self.evm.send_all(calls)
+        accounts = self.accounts([one.wallet for one in attempts])
+        return [
+            self._read_liquidation(one, receipt, account.health_factor)
+            if succeeded(receipt)
+            else Refusal(self.evm.reverted("liquidationCall", call).reason)
+            for one, call, receipt, account in zip(attempts, calls, receipts, accounts, strict=True)
+        ]
+
+    def _call_of(self, one: Attempt) -> str:
+        assets = self.asset(one.collateral), self.asset(one.debt)
+        return self.market.pool.data("liquidationCall", *assets, one.wallet, one.amount, False)
 
     def refusals(self, wallet: str, collateral: str, debt: str, amounts: Sequence[int]) -> list[str | None]:
         """Why each `liquidationCall` would revert (None: it would not), asked by eth_call and without any effect."""
-        asset, owed = self.asset(collateral), self.asset(debt)
-        calls = [self.market.pool.data("liquidationCall", asset, owed, wallet, amount, False) for amount in amounts]
+        calls = [self._call_of(Attempt(wallet, collateral, debt, amount)) for amount in amounts]
         sender = {"from": LIQUIDATOR, "to": self.market.pool.address, "gasPrice": "0x0"}
         answers = self.rpc.batch([("eth_call", ({**sender, "data": data}, "latest")) for data in calls])
         return [self.evm.reason_of(answer) if isinstance(answer, RpcError) else None for answer in answers]
 
-    def _read_liquidation(self, wallet: str, collateral: str, events: list[Event]) -> Liquidated:
+    def _read_liquidation(self, one: Attempt, receipt: Mapping[str, Any], health_factor: int) -> Liquidated:
+        events = self.evm.events(receipt)
         call = next(event for event in events if event.name == "LiquidationCall")
         # Minted interest goes to the treasury too: only what comes from the user is the fee.
         fees = [
             event.args["value"]
             for event in events
             if event.name == "Transfer"
-            and event.address == self.market.atokens[collateral].address
-            and event.args["from"].lower() == wallet.lower()
+            and event.address == self.market.atokens[one.collateral].address
+            and event.args["from"].lower() == one.wallet.lower()
             and event.args["to"].lower() == TREASURY.lower()
         ]
         deficit: dict[str, int] = {}
@@ -201,7 +188,6 @@ class World:
             if event.name == "DeficitCreated":
                 symbol = self.symbol_of(event.args["debtAsset"])
                 deficit[symbol] = deficit.get(symbol, 0) + event.args["amountCreated"]
-        health_factor = self.health_factor(wallet)
         seized = call.args["liquidatedCollateralAmount"]
         return Liquidated(call.args["debtToCover"], seized, sum(fees), deficit, health_factor)
 
@@ -209,10 +195,9 @@ class World:
 
     def set_prices(self, prices: Mapping[str, int]) -> None:
         """Write feeds' answers (by symbol) straight into their storage."""
-        word = {symbol: f"0x{price % 2**256:064x}" for symbol, price in prices.items()}
         requests = [
-            ("anvil_setStorageAt", (self.market.feeds[symbol].address, "0x" + "0" * 64, value))
-            for symbol, value in word.items()
+            ("anvil_setStorageAt", (self.market.feeds[symbol].address, ANSWER, word(price)))
+            for symbol, price in prices.items()
         ]
         assert all(answer is True for answer in self.rpc.batch(requests))
 
@@ -237,15 +222,7 @@ class World:
         try:
             yield
         finally:
-            self.drain()
             assert self.rpc("evm_revert", snapshot) is True
-
-    def drain(self, patience: float = 20.0) -> None:
-        """Wait until the node has put its last transaction away: what it still holds at a revert blocks the sender."""
-        deadline = time.monotonic() + patience
-        while any(int(count, 16) for count in self.rpc("txpool_status").values()):
-            assert time.monotonic() < deadline, "the node's transaction pool does not empty"
-            time.sleep(0.001)
 
     @contextmanager
     def shock(self, prices: Mapping[str, int]) -> Iterator[None]:

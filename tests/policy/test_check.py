@@ -362,12 +362,19 @@ def test_the_same_policy_over_an_endpoint(write: Write, check: Check, monkeypatc
         (("--baseline", "b.json", "--tolerance", "-1"), "'-1' is not a share"),
         (("--report", "junit"), "'junit' is not KIND=FILE"),
         (("--report", "pdf=a.pdf"), "KIND is one of junit, sarif, markdown, csv, json"),
-        (("--report", "junit=a", "--report", "csv=a"), "two reports are to be written to a"),
+        (("--report", "junit=a", "--report", "csv=a"), "two results are to be written to a"),
+        (("-o", "a", "--report", "csv=./a"), "two results are to be written to ./a"),
+        (("--report", "json=-"), "--report json=- names no file"),
+        (
+            ("--policy", "defirisk.toml", "tresury"),
+            "no wallet of defirisk.toml is called 'tresury'\nhint: did you mean treasury?",
+        ),
+        (("--policy", "defirisk.toml", "0x12"), "'0x12' is not an address"),
         (("--policy", "no.toml"), "no.toml cannot be read"),
     ],
 )
 def test_wrong_usage(write: Write, check: Check, args: tuple[str, ...], said: str) -> None:
-    write(wallet(SAFE) + "[policy]\nmin_health_factor = 1.2\n")
+    write(wallet(SAFE, "treasury") + "[policy]\nmin_health_factor = 1.2\n")
     ran = check(*args, today=None)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from defirisk.errors import BadPolicy, DefiriskError
+from defirisk.errors import BadFile, BadPolicy, DefiriskError
 from defirisk.policy.load import find_policy, for_wallets, load_policy
 from defirisk.policy.parse import parse_policy
 from defirisk.policy.terms import Policy
+from defirisk.risk.scenario_files import load_scenarios
 
 from .conftest import ALL_FOUR, CLOSE, SAFE, waiver, wallet
 
@@ -156,6 +157,27 @@ BAD = [
      'waiver[1]: the key "reason" is missing', ""),
     (ONE + '[policy]\nsurvives = ["-30%"]\n' + waiver("treasury", "survives", scenario="-20%"), 11,
      "survives is not judged in '-20%' for treasury", "did you mean -30%?"),
+    # a table too high, or too deep
+    ("min_health_factor = 1.2\n" + ONE, 1, "min_health_factor: unknown key", "a rule stands under [policy]"),
+    (f'address = "{SAFE}"\n' + RULES, 1, "address: unknown key", "it stands under [[wallet]]"),
+    (ONE + "min_health_factor = 1.2\n", 4, "wallet[1].min_health_factor: unknown key", "a rule stands under [policy]"),
+    (ONE + RULES + 'scenarios = ["-40%"]\n', 6, "policy.scenarios: unknown key", "at the top of the file, before the first"),
+    (f"[tool.defirisk]\n{HEAD}\n", 1, "tool: unknown key", "[tool.defirisk] is of pyproject.toml"),
+    # what looks like a fall
+    (ONE + '[policy]\nsurvives = ["30%"]\n', 5, "no scenario is named '30%'", 'a fall is written "-30%"'),
+    ('scenarios = ["- 12.5 %"]\n' + ONE + RULES, 1, "no scenario is named '- 12.5 %'", 'a fall is written "-12.5%"'),
+    # texts that are none
+    (f'[[wallet]]\naddress = "{SAFE}"\nlabel = " "\n' + RULES, 3, 'expected a label such as "treasury", found the text', "it is blank"),
+    (f'[[wallet]]\naddress = "{SAFE}"\nlabel = "a\\u001b[2Jb"\n' + RULES, 3, r"found the text 'a\x1b[2Jb'", "cannot be shown"),
+    (f'[[wallet]]\naddress = "{SAFE}"\nlabel = "{"x" * 201}"\n' + RULES, 3, "xxx...'", "it is longer than 200 characters"),
+    ('markets = ["aave-v3"]\n' + ONE + RULES, 1, "no market is known as 'aave-v3'", "such as aave-v3-arbitrum; `defirisk markets`"),
+    (ONE + "[policy]\nmax_oracle_age = 03:00:00\n", 5, "found the time 03:00:00", ""),
+    # no TOML
+    ("a = 1\nb = \n", 2, "not TOML: Invalid value (column 5)", ""),
+    (ONE + RULES + "min_health_factor = 1.3\n", 6, "not TOML: Cannot overwrite a value", "for the second time"),
+    (ONE + RULES + RULES, 6, "not TOML: Cannot declare ('policy',) twice", "for the second time"),
+    (ONE + "[policy]\nmin_health_factor = 120%\n", 5, "not TOML: Expected newline", ""),
+    (ONE + RULES + waiver("treasury", "min_health_factor", "2026-02-30"), 10, "not TOML: Invalid date or datetime", ""),
 ]  # fmt: skip
 
 
@@ -169,9 +191,60 @@ def test_what_is_wrong_is_said_with_its_line(text: str, line: int, said: str, hi
     assert caught.value.line == line
 
 
-def test_what_is_no_toml_is_said_with_its_line() -> None:
-    with pytest.raises(BadPolicy, match=r"not TOML: .*line 2"):
-        parsed("a = 1\nb = \n")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[" * 100_000, "not TOML: it is nested too deeply"),
+        ("a = " + "9" * 5000, "not TOML: it holds a number of thousands of digits"),
+    ],
+    ids=["deep", "digits"],
+)
+def test_what_no_parser_takes(text: str, said: str) -> None:
+    with pytest.raises(BadPolicy) as caught:
+        parsed(text)
+    assert caught.value.message == f"defirisk.toml: {said}"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_from_any_editor(tmp_path: Path, mark: str, end: str) -> None:
+    """With a byte order mark or not, lines ended either way; its lines are still counted right."""
+    text = f"{mark}{HEAD}\n{ONE}{RULES}".replace("\n", end)
+    tool = text.replace(HEAD, f"[tool.defirisk]{end}{HEAD}").replace("[[wallet", "[[tool.defirisk.wallet")
+    bodies = {"defirisk.toml": (text, 6), "pyproject.toml": (tool.replace("[policy]", "[tool.defirisk.policy]"), 7)}
+    for name, (body, line) in bodies.items():
+        (tmp_path / name).write_bytes(body.encode())
+        assert load_policy(tmp_path / name).clauses["min_health_factor"].line == line
+        assert find_policy(tmp_path) == tmp_path / name
+        (tmp_path / name).unlink()
+    (tmp_path / "ours.toml").write_bytes(
+        f'{mark}[[scenario]]{end}name = "x"{end}oracle = {{ WETH = "-5%" }}{end}'.encode()
+    )
+    assert [one.name for one in parsed(f'scenarios = ["ours.toml"]\n{ONE}{RULES}', tmp_path).scenarios] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"#" * 1_000_001, "is larger than 1,000,000 bytes, too large for"),
+        ("a = 1\nb = 'caf\u00e9'\n".encode("latin-1"), "line 2: not a text in UTF-8, so not TOML"),
+        ("a = 1\n".encode("utf-16"), "line 1: not a text in UTF-8, so not TOML"),
+        (None, "cannot be read: Is a directory"),
+    ],
+    ids=["large", "latin", "utf-16", "folder"],
+)
+def test_what_is_no_text_of_a_sensible_size(tmp_path: Path, content: bytes | None, said: str) -> None:
+    """As a policy, and as a scenario file: one reader of both."""
+    path = tmp_path / "ours.toml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    for read in (load_policy, lambda at: load_scenarios(str(at))):
+        with pytest.raises(BadFile) as caught:
+            read(path)
+        assert said in caught.value.message, caught.value.message
+        assert path.name in caught.value.message
 
 
 SECRET = "https://user:pa55@node.example/v3/0123456789abcdef0123456789abcdef"
@@ -260,9 +333,6 @@ def test_a_broken_pyproject_is_an_error_only_if_it_is_meant(tmp_path: Path) -> N
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DefiriskError, match=r"no\.toml cannot be read: No such file"):
         load_policy(tmp_path / "no.toml")
-    (tmp_path / "latin.toml").write_bytes(b"a = 1\nb = '\xe9'\n")
-    with pytest.raises(BadPolicy, match=r"line 2: not a text in UTF-8"):
-        load_policy(tmp_path / "latin.toml")
 
 
 def test_given_wallets_replace_those_of_the_file() -> None:

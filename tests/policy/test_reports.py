@@ -227,6 +227,17 @@ def test_sarif_holds_5000_results_breaches_first_and_counts_the_rest() -> None:
     assert run["invocations"][0]["executionSuccessful"] is False
 
 
+def test_nothing_hostile_is_a_link_in_sarif() -> None:
+    named = finding(label="[pay here](https://x.example)", text="[a](1)")
+    made = sarif.document(result(named, warnings=(Notice("x", "[b](2)"),)), None, "1.0.0")
+    [run] = made["runs"]
+    said = [
+        run["results"][0]["message"],
+        *(one["message"] for one in run["invocations"][0]["toolExecutionNotifications"]),
+    ]
+    assert [one["text"] for one in said] == ["[pay here] (https://x.example) in aave-v3-local: [a] (1)", "[b] (2)"]
+
+
 def test_a_policy_outside_the_checkout_has_a_whole_uri() -> None:
     made = sarif.document(replace(result(finding()), file="/etc/our policy.toml"), None, "1.0.0")
     SARIF.validate(made)
@@ -247,6 +258,22 @@ def test_annotations_are_ten_of_a_kind_and_a_note_for_the_rest() -> None:
     assert (kinds.count("error"), kinds.count("warning"), kinds.count("notice")) == (10, 10, 2)
     assert {(line[2], line[3]) for line in lines if line and line[1] != "notice"} == {("sub/defirisk.toml", "8")}
     assert "13 more errors" in "".join(github.commands(result(*many), "x"))
+
+
+def test_what_could_not_be_read_is_said_once_for_all_rules(write: Write, check: Check) -> None:
+    """A wallet that the recording lacks: a line a market, not one for each rule and scenario."""
+    unknown = "0x00000000000000000000000000000000000000AA"
+    write(wallet(UNDER, "desk") + wallet(unknown, "stray") + RULES_OF_ALL)
+    ran = check("--report", "markdown=a.md", "--report", "csv=a.csv")
+    rules = "min_health_factor, survives, max_bad_debt, max_oracle_age"
+    assert (ran.code, " ".join(ran.out.split()).count(f"NOT JUDGED {rules}: stray in ")) == (3, 4)
+    assert ran.out.count("!! BREACH max_bad_debt: desk") == 2, "breaches of one rule stay apart"
+    text = Path("a.md").read_text()
+    assert text.count(f"| {rules.replace('_', chr(92) + '_')} | could not be read") == 4
+    assert "#### Not judged (20)" in text
+    same = [finding(Status.ERROR, rule=rule, text="not read") for rule in RULES]
+    [line] = github.commands(result(*same), "x")
+    assert "title=defirisk%3A min_health_factor%2C survives%2C max_bad_debt%2C max_oracle_age::desk in" in line
 
 
 def test_annotations_are_escaped() -> None:

@@ -1,6 +1,6 @@
 """Invariants of all rule sets, each with an ID, a sentence and the rule sets that it holds for.
 
-INV-E1   liquidatable exactly when health is below 1e18; no health factor exactly without a debt of value
+INV-E1   liquidatable exactly when health is below 1e18, asked alone or not; no health factor exactly without a debt
 INV-E2   the same prices again change nothing, and the last prices count, however often they were moved
 INV-E3   no call makes a debt or a collateral grow or fall below 0; a replay ends, and as it says
 INV-E4   what the owner loses = moves + bonus + fees - what others bear, and what is left is never negative
@@ -12,6 +12,7 @@ INV-E9   at a threshold it holds, one unit nearer to today it does not
 INV-E10  where a linear form proves that nothing happens, nothing happens: at the edge of the proof and anywhere in it
 INV-E11  what is foretold of a replay is what it leaves, in whatever order the calls come
 INV-E12  contract views follow stored numbers alone, our figures accrued ones alone; both are the same where nothing accrued
+INV-E13  where rules say where to look for bad debt, there it is: in Compound V2 exactly, where the market keeps no share
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from hypothesis import strategies as st
 
 from defirisk.fixedpoint import WAD
 from defirisk.model import Direction, Ended, Position
-from defirisk.protocols.interface import Pair
+from defirisk.protocols.interface import Pair, likely_loses
+from defirisk.protocols.interface import liquidatable as told_alone
 from defirisk.risk import thresholds
 from defirisk.risk.interval import Undecided, unanimous
 from defirisk.risk.losing import foretold
@@ -67,7 +69,9 @@ def loses(position: Position, prices: tuple[int, ...], liquidator: str = "larges
 def test_inv_e1_liquidatable_exactly_below_one(name: str, data: st.DataObject) -> None:
     world = data.draw(WORLDS[name])
     for prices in (world.state.prices, shocked(world, data)):
-        standing = world.rules.standing(world.rules.reprice(world.state, prices))
+        moved = world.rules.reprice(world.state, prices)
+        standing = world.rules.standing(moved)
+        assert told_alone(world.rules, moved) == standing.liquidatable
         assert standing.liquidatable == (standing.health_factor is not None and standing.health_factor < WAD)
         assert (standing.health_factor is None) == (standing.debt_value == 0)
 
@@ -257,6 +261,19 @@ def at_the_end_of_the_surplus(world: World, data: st.DataObject) -> World:
     step = max(1, prices[last.slot] // data.draw(st.sampled_from([10**18, 10**9, 10**6, 100])))
     prices[last.slot] = max(1, rest * scales[last.slot] // last.amount + step * data.draw(st.integers(-5, 5)))
     return replace(world, state=world.rules.reprice(world.state, tuple(prices)))
+
+
+@pytest.mark.parametrize("name", sets("compound-v2"))
+@settings(few, max_examples=60)
+@given(data=st.data())
+def test_inv_e13_where_to_look_is_where_it_is(name: str, data: st.DataObject) -> None:
+    world = data.draw(WORLDS[name])
+    kept = tuple(replace(one, market=replace(one.market, seize_share=0)) for one in world.state.holdings)
+    world = replace(world, state=replace(world.state, holdings=kept, cut=0))
+    if data.draw(st.booleans()) and world.rules.standing(world.state).debt:
+        world = at_the_end_of_the_surplus(world, data)
+    prices = data.draw(st.sampled_from([world.state.prices, shocked(world, data)]))
+    assert likely_loses(world.rules)(world.rules.reprice(world.state, prices)) is loses(placed(world), prices)
 
 
 @pytest.mark.parametrize("name", sets("compound-v2"))

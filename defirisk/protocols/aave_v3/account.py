@@ -144,6 +144,23 @@ def judge(revision: Revision, state: AaveState) -> Standing:
     return _judge(revision, state)[0]
 
 
+def is_liquidatable(revision: Revision, state: AaveState) -> bool:
+    """What :func:`judge` says of it, without the legs."""
+    weighed = Weighed([], [], [])
+    debt_value = 0
+    for index, holding in enumerate(state.holdings):
+        price, unit = state.prices[state.slot_of(index)], 10**holding.reserve.token.decimals
+        amount = supply_of(revision, holding) if holding.collateral else 0
+        if may_be_positive(amount):
+            terms = revision.terms(state, holding)
+            if terms.counts:
+                weighed.values.append(mul_div_down(amount, price, unit))
+                weighed.thresholds.append(terms.threshold)
+        if holding.borrowing:
+            debt_value += revision.debt_value(debt_of(revision, holding), price, unit)
+    return debt_value != 0 and revision.health(weighed, sum(weighed.values), debt_value) < WAD
+
+
 def account_data(revision: Revision, state: AaveState) -> AccountData:
     """``Pool.getUserAccountData``."""
     standing, weighed = _judge(revision, state)

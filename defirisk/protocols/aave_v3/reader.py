@@ -87,13 +87,13 @@ class AaveV3Reader:
         owners = [attempt(ownership.read_owner, answers, site, one, scope) for one in wallets]
         asks = [*_reserve_calls(site, listing, cover), *_emode_calls(site, owners)]
         if ahead:
-            asks += _balance_calls(answers, _read_book(answers, site, listing, cover), owners)
+            known = _read_book(answers, site, listing, cover)
+            asks += [*_balance_calls(answers, known, owners), *listings.calls_for(scope, site, known.listed)]
         await answers.ask(asks)
         book = _read_book(answers, site, listing, cover)
         emodes = _read_emodes(answers, book, owners)
-        more = listings.listing_calls if scope is Scope.LISTED else listings.limit_calls
         asks = [*_balance_calls(answers, book, owners), *_key_calls(book, emodes)]
-        await answers.ask(asks if scope is Scope.USED else [*asks, *more(site, book.listed)])
+        await answers.ask([*asks, *listings.calls_for(scope, site, book.listed)])
         return conclude(answers, deployment, book, owners, emodes)
 
 

@@ -18,12 +18,21 @@ from defirisk.protocols.aave_v3.listing import Books, Listing, Offer
 from defirisk.protocols.aave_v3.reader_market import ABI, Site
 from defirisk.protocols.aave_v3.reader_reserves import Listed, read_price_time
 from defirisk.protocols.aave_v3.rules import AaveV3Rules
+from defirisk.protocols.interface import Scope
 
 BALANCE_OF: Final = Abi.load("erc20")["balanceOf"]
 _ALL_LENT_FROM: Final = "3.4"
 """Before, a reserve that is owed though nobody supplied it mints what it lends: GHO."""
 _FLOORED_FROM: Final = "3.5"
 """From here on what the treasury is due is rounded down."""
+
+
+def calls_for(scope: Scope, site: Site, listed: Sequence[Listed]) -> Iterator[Call]:
+    """Ask what a reading of that scope tells of the market; what is only used needs none of it."""
+    if scope is Scope.LISTED:
+        yield from listing_calls(site, listed)
+    elif scope is Scope.ALL:
+        yield from limit_calls(site, listed)
 
 
 def limit_calls(site: Site, listed: Sequence[Listed]) -> Iterator[Call]:

@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from defirisk.fixedpoint import RAY, WAD, div_up, ray_mul_half_up
 from defirisk.model import Amount, Borne, Limits, Standing
 from defirisk.protocols.aave_v3 import interest
-from defirisk.protocols.aave_v3.account import BPS_IN_WAD, AccountData, account_data, debt_of, judge, supply_of
-from defirisk.protocols.aave_v3.changes import CHANGES
+from defirisk.protocols.aave_v3.account import (
+    BPS_IN_WAD,
+    AccountData,
+    account_data,
+    debt_of,
+    is_liquidatable,
+    judge,
+    supply_of,
+)
 from defirisk.protocols.aave_v3.coverage import borne_with_umbrella
 from defirisk.protocols.aave_v3.limits import limits_of
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
@@ -24,6 +31,7 @@ from defirisk.protocols.aave_v3.tail import halving_tail
 from defirisk.protocols.interface import Pair, Slack, Step, Tail
 
 if TYPE_CHECKING:
+    from defirisk.protocols.aave_v3.changes import AaveChanges
     from defirisk.protocols.fast import FastRules
 
 
@@ -37,16 +45,22 @@ class Indices(NamedTuple):
 class AaveV3Rules:
     """One revision's rules (:class:`defirisk.protocols.interface.Rules` of :class:`AaveState`)."""
 
-    __slots__ = ("changes", "name", "revision", "whole_account")
+    __slots__ = ("name", "revision", "whole_account")
 
     def __init__(self, revision: Revision) -> None:
-        self.changes = CHANGES[revision.name]
         self.revision = revision
         self.name = revision.name
         self.whole_account = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
+
+    @property
+    def changes(self) -> AaveChanges:
+        """What the family knows of changes, for a what-if only."""
+        from defirisk.protocols.aave_v3.changes import CHANGES  # noqa: PLC0415 - only with a what-if
+
+        return CHANGES[self.name]
 
     def fast(self) -> FastRules:
         """The same in floats, for whole populations."""
@@ -69,6 +83,10 @@ class AaveV3Rules:
     def standing(self, state: AaveState) -> Standing:
         """``GenericLogic.calculateUserAccountData`` with each leg; values in base currency, health wad."""
         return judge(self.revision, state)
+
+    def liquidatable(self, state: AaveState) -> bool:
+        """Whether the health factor is below 1."""
+        return is_liquidatable(self.revision, state)
 
     def account_data(self, state: AaveState) -> AccountData:
         """``Pool.getUserAccountData``, all six fields."""

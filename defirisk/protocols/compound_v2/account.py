@@ -86,12 +86,21 @@ def judge(state: CompoundState) -> Standing:
     sums = accrued_sums(state)
     return Standing(
         health_factor=None if sums.debts == 0 else wad_div_down(sums.collateral, sums.debts),
-        liquidatable=sums.collateral < sums.debts or any(is_forced(holding) for holding in state.holdings),
+        liquidatable=_falls_short(sums, state),
         collateral_value=total,
         debt_value=sums.debts,
         collateral=tuple(supplied),
         debt=tuple(owed),
     )
+
+
+def is_liquidatable(state: CompoundState) -> bool:
+    """What :func:`judge` says of it, without the legs."""
+    return _falls_short(accrued_sums(state), state)
+
+
+def _falls_short(sums: Sums, state: CompoundState) -> bool:
+    return sums.collateral < sums.debts or any(is_forced(holding) for holding in state.holdings)
 
 
 def is_forced(holding: Holding) -> bool:

@@ -15,7 +15,7 @@ from defirisk.model import ContractView, Position
 from defirisk.protocols.compound_v2.account import weighed
 from defirisk.protocols.compound_v2.interest import exchange_rate
 from defirisk.protocols.compound_v2.limits import supplied
-from defirisk.protocols.compound_v2.listing import Listing, Offer
+from defirisk.protocols.compound_v2.listing import Bounds, Listing, Offer
 from defirisk.protocols.compound_v2.state import Books, Caps, CompoundState, Holding
 from defirisk.protocols.interface import Refused
 
@@ -51,7 +51,7 @@ def withdraw(position: Position, offer: Offer, amount: int | None) -> tuple[Posi
     rate = before.books.rate
     tokens = before.tokens if amount is None else mul_div_down(amount, WAD, rate)
     taken = wad_mul_down(rate, tokens) if amount is None else amount
-    if before.entered and not _covered(position.state, before, redeemed=tokens):
+    if before.entered and not _covered(position, before, redeemed=tokens):
         raise Refused("INSUFFICIENT_LIQUIDITY")
     if tokens > before.tokens:
         raise Refused("REDEEM_NEW_ACCOUNT_BALANCE_CALCULATION_FAILED")
@@ -71,11 +71,11 @@ def borrow(position: Position, offer: Offer, amount: int) -> Position:
     """
     before, caps = replace(holding_of(position, offer), entered=True), offer.market.caps or _NO_CAPS
     _check(position, paused=caps.borrow_paused, what="borrow is paused")
-    if offer.price == 0:
+    if 0 in _bounds_of(offer):
         raise Refused("PRICE_ERROR")
     _check_borrow_cap(before.books, caps, amount)
     entered = put(position, offer, before)
-    if not _covered(entered.state, before, borrowed=amount):
+    if not _covered(entered, before, borrowed=amount):
         raise Refused("INSUFFICIENT_LIQUIDITY")
     if amount > _cash(before.books):
         raise Refused("TOKEN_INSUFFICIENT_CASH")
@@ -122,20 +122,33 @@ def _check_borrow_cap(books: Books, caps: Caps, amount: int) -> None:
         raise Refused("market borrow cap reached")
 
 
-def _covered(state: CompoundState, touched: Holding, *, redeemed: int = 0, borrowed: int = 0) -> bool:
+def _covered(position: Position, touched: Holding, *, redeemed: int = 0, borrowed: int = 0) -> bool:
     """``getHypotheticalAccountLiquidityInternal`` by collateral factors: effects are added to the debts, each rounded
-    by itself.
+    by itself. Newer Venus values each side by a bound of the price, as its view tells it.
+
+    Raises:
+        Refused: there is no price.
     """
+    state: CompoundState = position.state
     collateral = debts = 0
     for holding, price in zip(state.holdings, state.prices, strict=True):
         if not holding.entered:
             continue
+        offer = position.listing.offer(holding.market.address)
+        low, high = Bounds(price, price) if offer is None else _bounds_of(offer)
+        if not (low and high) and (holding.tokens or holding.debt):
+            raise Refused("PRICE_ERROR")
         factor, rate = holding.market.collateral_factor, holding.books.rate
-        collateral += weighed(factor, rate, price, holding.tokens)
-        debts += wad_mul_down(price, holding.debt)
+        collateral += weighed(factor, rate, low, holding.tokens)
+        debts += wad_mul_down(high, holding.debt)
         if holding.market.address == touched.market.address:
-            debts += weighed(factor, rate, price, redeemed) + wad_mul_down(price, borrowed)
+            debts += weighed(factor, rate, low, redeemed) + wad_mul_down(high, borrowed)
     return collateral >= debts
+
+
+def _bounds_of(offer: Offer) -> Bounds:
+    """What an offer is valued by; its price where it is not known whether that is bounded."""
+    return offer.bounds or Bounds(offer.price, offer.price)
 
 
 def _cash(books: Books) -> int:

@@ -77,6 +77,10 @@ def _act_notices(position: Position, offer: Offer, act: Act) -> Iterator[Notice]
     symbol = offer.market.token.symbol
     if act.kind is ActKind.DEPOSIT and not holding_of(position, offer).entered:
         yield Notice("enters-market", f"what if deposit {symbol}: its market is entered too, so that it counts")
+    judged = act.kind in (ActKind.BORROW, ActKind.WITHDRAW)
+    if judged and position.state.entered_only and offer.bounds is None:
+        text = f"what if {act.kind.value} {symbol}: whether its price is bounded was not read, the oracle's is taken"
+        yield Notice("limits-unread", text)
 
 
 # --- parameters -----------------------------------------------------------------------------------------------------

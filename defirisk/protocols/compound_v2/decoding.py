@@ -50,3 +50,9 @@ def decode_listing(answer: Answer, market: str) -> Listing:
     if len(words) > _SHORTEST and words[2] > 1:
         raise UnsupportedRules(f"the Comptroller's {place} has a number where Compound V2 has a flag: another protocol")
     return Listing(bool(words[0]), words[1], words[1], None, newer=False)
+
+
+def decode_active(answer: Answer) -> bool:
+    """Decode whether an e-mode pool is active, the second member of (label, isActive, ...): unless it says not."""
+    told = isinstance(answer, Returned) and len(answer.data) > 2 * _WORD
+    return not told or any(answer.data[_WORD : 2 * _WORD])

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from defirisk.protocols.compound_v2.state import Books, CToken
+
+
+class Bounds(NamedTuple):
+    """What newer Venus values a market by where something is borrowed or redeemed, oracle mantissas: its collateral no
+    higher, its debts no lower than the price.
+    """
+
+    collateral: int
+    debt: int
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A market that can be supplied or borrowed, on this owner's terms. ``price`` the oracle's mantissa, 0 with a
-    ``cause`` where there is none.
+    ``cause`` where there is none. ``bounds`` is ``None`` where they were not asked, or a recording lacks them.
     """
 
     market: CToken
     books: Books
     price: int
     cause: str | None = None
+    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True)

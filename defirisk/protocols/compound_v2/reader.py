@@ -28,7 +28,7 @@ from defirisk.protocols.compound_v2 import reader_markets as markets
 from defirisk.protocols.compound_v2 import reader_positions as positions
 from defirisk.protocols.compound_v2.reader_accounts import Account, Snapshot, used_markets
 from defirisk.protocols.compound_v2.reader_comptroller import ABI, Comptroller
-from defirisk.protocols.compound_v2.reader_listing import read_listing
+from defirisk.protocols.compound_v2.reader_listing import bounding_calls, bounds_calls, read_listing
 from defirisk.protocols.compound_v2.reader_markets import Listed
 from defirisk.protocols.compound_v2.rules import ORIGINAL, SECONDS, VENUS, CompoundV2Rules
 from defirisk.protocols.compound_v2.state import UNIT_DECIMALS
@@ -70,7 +70,7 @@ class CompoundV2Reader:
         answers = Answers(chain)
         await answers.ask(self.early_calls(deployment))
         site = comptrollers.read_comptroller(answers, deployment.entry)
-        await answers.ask(_wallet_calls(site, wallets, scope))
+        await answers.ask([*_wallet_calls(site, wallets, scope), *(bounding_calls(site) if in_full else ())])
         rules = _flavour(answers, site)
         if scope is Scope.USED:
             await answers.ask(_used_calls(answers, site, wallets))
@@ -80,7 +80,8 @@ class CompoundV2Reader:
         if used and in_full:
             used = list(dict.fromkeys([*site.markets, *used]))
         if used:
-            await answers.ask(_market_calls(site, owners, used, in_full=in_full))
+            more = bounds_calls(answers, site, used) if in_full else ()
+            await answers.ask([*_market_calls(site, owners, used, in_full=in_full), *more])
             _read_extra(answers, owners)
             listed = {market: _attempt(markets.read_market, answers, site, market) for market in used}
             await answers.ask(_last_calls(answers, site, owners, listed))

@@ -59,7 +59,7 @@ class Flags:
 class Listed:
     """A cToken as read. ``underlying`` lower-case, ``None`` for the chain's own coin; ``price`` the oracle's mantissa,
     0 with a ``cause`` where it has none. ``books`` accrued to the block; ``stored_index`` and ``index`` the borrow
-    index before and after. ``caps`` what it still takes.
+    index before and after. ``caps`` what it still takes. ``older`` that newer Venus lists it though it was made before.
     """
 
     address: str
@@ -74,6 +74,7 @@ class Listed:
     books: Books
     stored_index: int
     index: int
+    older: bool = False
 
 
 # --- calls --------------------------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ class Listed:
 def market_calls(site: Comptroller, market: str) -> Iterator[Call]:
     """Ask everything about a market that views tell."""
     yield from (ABI[name](market) for name in _OWN)
-    if _is_newer(site):
+    if is_newer(site):
         yield from (ABI[name](market) for name in _SWEPT)
     yield ABI["markets"](site.entry, market)
     yield ABI["getUnderlyingPrice"](site.oracle, market)
@@ -90,7 +91,7 @@ def market_calls(site: Comptroller, market: str) -> Iterator[Call]:
     yield from (ABI["actionPaused"](site.entry, market, action) for action in range(_LIQUIDATE + 1))
 
 
-def _is_newer(site: Comptroller) -> bool:
+def is_newer(site: Comptroller) -> bool:
     """Venus since its markets have incentives of their own, the Comptroller none."""
     return site.venus and site.incentive is None
 
@@ -143,6 +144,7 @@ def read_market(answers: Answers, site: Comptroller, market: str) -> Listed:
         books=books_of(now, rate),
         stored_index=stored.borrow_index,
         index=now.borrow_index,
+        older=is_newer(site) and answers.probe(ABI[_SWEPT[0]], market) is None,
     )
 
 
@@ -162,7 +164,7 @@ def _accrued(answers: Answers, site: Comptroller, market: str, stored: Totals) -
 
 
 def _sweeps(answers: Answers, site: Comptroller, market: str, now: int) -> bool:
-    if not _is_newer(site):
+    if not is_newer(site):
         return False
     since, every = (answers.probe(ABI[name], market) for name in _SWEPT)
     return since is not None and every is not None and now - since >= every

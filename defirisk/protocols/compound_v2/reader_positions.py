@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from defirisk.chain.abi import checksum
 from defirisk.chain.answers import Answers
 from defirisk.chain.calls import Call
-from defirisk.errors import ContractMismatch, DefiriskError, UnsupportedRules
+from defirisk.errors import ContractMismatch, DefiriskError, MissingCall, UnsupportedRules
 from defirisk.model import ContractView, Market, Position, Token
+from defirisk.protocols.compound_v2.decoding import decode_active
 from defirisk.protocols.compound_v2.interest import debt_bounds
 from defirisk.protocols.compound_v2.reader_accounts import (
     Account,
@@ -62,6 +63,8 @@ def owner_calls(site: Comptroller, account: Account, used: Iterable[str]) -> Ite
         if account.pool:
             yield ABI["getEffectiveLtvFactor"](site.entry, account.address, market, _BY_FACTOR)
             yield ABI["poolMarkets"](site.entry, account.pool, market)
+    if account.pool:
+        yield ABI["pools"](site.entry, account.pool)
 
 
 def current_calls(account: Account, held: Held, listed: Mapping[str, Listed | DefiriskError]) -> Iterator[Call]:
@@ -85,8 +88,10 @@ def read_position(answers: Answers, book: Book, account: Account, held: Held) ->
         ContractMismatch: our figures are not the Comptroller's.
 
     """
-    read = [(_listed(book, market), _snapshot(held, market)) for market in used_markets(account, held)]
+    used = [(_listed(book, market), _snapshot(held, market)) for market in used_markets(account, held)]
+    read = [each for each in used if not _is_skipped(account, *each)]
     holdings = [_holding(answers, book, account, *each) for each in read]
+    _check_old_debts(account, read, holdings)
     prices = [one.price for one, _ in read]
     if account.minted is not None:
         holdings.append(vai_holding(book.site, account.minted, book.vai_symbol, 0))
@@ -117,6 +122,36 @@ def read_position(answers: Answers, book: Book, account: Account, held: Held) ->
         warnings=tuple(warnings_of(case, contract, book.site, answers, book.rules)),
         unpriced=unpriced,
     )
+
+
+def _is_skipped(account: Account, one: Listed, snapshot: Snapshot) -> bool:
+    """Whether a market without a price was entered and left empty, and the Comptroller does not ask for its price.
+
+    Newer Venus does not; others answer with an error, and nobody can be liquidated then.
+    """
+    empty = snapshot.tokens == 0 and snapshot.debt == 0
+    return one.cause is not None and empty and account.view is not None and account.view.error == 0
+
+
+def _check_old_debts(account: Account, read: list[tuple[Listed, Snapshot]], holdings: list[Holding]) -> None:
+    """See that no debt is liquidated by another incentive than its owner's pool gives.
+
+    ``PolicyFacet`` reckons what is seized by the core pool's incentive where a market asks without naming the borrower,
+    as markets older than e-mode do (vBNB).
+
+    Raises:
+        UnsupportedRules: there is such a debt, and a collateral whose incentives differ.
+    """
+    old = [one.symbol for one, snapshot in read if snapshot.debt and one.older]
+    differs = any(
+        snapshot.tokens and holding.market.incentive != one.listing.incentive
+        for (one, snapshot), holding in zip(read, holdings, strict=True)
+    )
+    if account.pool and old and differs:
+        raise UnsupportedRules(
+            f"{account.address} is in the e-mode pool {account.pool} and owes {old[0]}, which is liquidated by "
+            "the core pool's incentive: rules that we do not know in full"
+        )
 
 
 def _listed(book: Book, market: str) -> Listed:
@@ -192,11 +227,23 @@ def _factor(answers: Answers, site: Comptroller, account: Account, one: Listed) 
 
 
 def _may_borrow(answers: Answers, site: Comptroller, account: Account, one: Listed) -> bool:
-    """``PolicyFacet.poolBorrowAllowed``: what the owner's pool does not allow, or list, is not lent to him."""
+    """``PolicyFacet.poolBorrowAllowed``: what the owner's pool does not allow, or list, is not lent to him, and nothing
+    is in a pool that is no longer active (``InactivePool``), which otherwise counts as the core pool does.
+    """
     if not account.pool:
         return one.listing.borrow_allowed
+    if not _is_active(answers, site, account):
+        return False
     told = answers.optional(ABI["poolMarkets"], site.entry, account.pool, one.address)
     return one.listing.borrow_allowed if told is None else bool(told[-1])
+
+
+def _is_active(answers: Answers, site: Comptroller, account: Account) -> bool:
+    """Whether the owner's pool is; taken to be where a recording does not hold it."""
+    try:
+        return decode_active(answers.answer(ABI["pools"](site.entry, account.pool)))
+    except MissingCall:
+        return True
 
 
 def _incentive(site: Comptroller, one: Listed, effective: int | None) -> int:

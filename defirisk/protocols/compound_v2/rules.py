@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from defirisk.fixedpoint import WAD, div_up
 from defirisk.model import Amount, Borne, ContractView, Limits, Standing
-from defirisk.protocols.compound_v2.account import is_forced, judge, stored_liquidity
-from defirisk.protocols.compound_v2.changes import CHANGES
+from defirisk.protocols.compound_v2.account import is_forced, is_liquidatable, judge, stored_liquidity
 from defirisk.protocols.compound_v2.limits import limits_of
 from defirisk.protocols.compound_v2.liquidation import liquidate
 from defirisk.protocols.compound_v2.state import CompoundState
 from defirisk.protocols.interface import Pair, Slack, Step
 
 if TYPE_CHECKING:
+    from defirisk.protocols.compound_v2.changes import CompoundChanges
     from defirisk.protocols.fast import FastRules
 
 _CERTAIN_NOWHERE: Final = 2**512
@@ -33,15 +33,21 @@ _VAI_GRAINS: Final = 1_000
 class CompoundV2Rules:
     """One flavour's rules (:class:`defirisk.protocols.interface.Rules` of :class:`CompoundState`)."""
 
-    __slots__ = ("changes", "name", "whole_account")
+    __slots__ = ("name", "whole_account")
 
     def __init__(self, name: str) -> None:
-        self.changes = CHANGES
         self.name = name
         self.whole_account = False
 
     def __repr__(self) -> str:
         return f"CompoundV2Rules({self.name})"
+
+    @property
+    def changes(self) -> CompoundChanges:
+        """What the family knows of changes, for a what-if only."""
+        from defirisk.protocols.compound_v2.changes import CHANGES  # noqa: PLC0415 - only with a what-if
+
+        return CHANGES
 
     def fast(self) -> FastRules:
         """The same in floats, for whole populations."""
@@ -65,6 +71,10 @@ class CompoundV2Rules:
     def standing(self, state: CompoundState) -> Standing:
         """``Comptroller.getAccountLiquidity`` from accrued numbers, with each leg; USD with 18 decimals, health wad."""
         return judge(state)
+
+    def liquidatable(self, state: CompoundState) -> bool:
+        """Whether there is a shortfall, or a debt may be liquidated without one."""
+        return is_liquidatable(state)
 
     def contract_view(self, state: CompoundState) -> ContractView:
         """``Comptroller.getAccountLiquidity`` from stored numbers, as the contract answers it."""
@@ -106,6 +116,12 @@ class CompoundV2Rules:
 
     def tail(self, state: CompoundState, standing: Standing) -> None:
         """Nothing is promised beyond :meth:`health_slack`, whose bounds are as tight already."""
+
+    def likely_loses(self, state: CompoundState) -> bool:
+        """Whether a replay probably leaves a loss: for a search to know where to look."""
+        from defirisk.protocols.compound_v2.likely import likely_loses  # noqa: PLC0415 - for thresholds only
+
+        return likely_loses(state)
 
     def borne_by(self, state: CompoundState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
         """The market's reserves first, then its suppliers.

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 from defirisk.model import Amount, Borne, Limits, Standing
 from defirisk.protocols.compound_v3.absorb import absorb, sales_conserve
 from defirisk.protocols.compound_v3.account import judge
-from defirisk.protocols.compound_v3.changes import CHANGES
 from defirisk.protocols.compound_v3.limits import limits_of
 from defirisk.protocols.compound_v3.state import BASE, CometState
 from defirisk.protocols.interface import Pair, Refused, Slack, Step
 
 if TYPE_CHECKING:
+    from defirisk.protocols.compound_v3.changes import CometChanges
     from defirisk.protocols.fast import FastRules
 
 _LOW_BITS: Final = 16
@@ -26,10 +26,9 @@ _LOW_BITS: Final = 16
 class CometRules:
     """One variant's rules (:class:`defirisk.protocols.interface.Rules` of :class:`CometState`)."""
 
-    __slots__ = ("changes", "most_assets", "name", "whole_account")
+    __slots__ = ("most_assets", "name", "whole_account")
 
     def __init__(self, name: str, *, most_assets: int) -> None:
-        self.changes = CHANGES
         self.name = name
         self.most_assets = most_assets
         self.whole_account = True
@@ -44,6 +43,13 @@ class CometRules:
         """
         bits = assets_in | reserved << _LOW_BITS
         return tuple(offset for offset in range(listed) if bits >> offset & 1)
+
+    @property
+    def changes(self) -> CometChanges:
+        """What the family knows of changes, for a what-if only."""
+        from defirisk.protocols.compound_v3.changes import CHANGES  # noqa: PLC0415 - only with a what-if
+
+        return CHANGES
 
     def fast(self) -> FastRules:
         """The same in floats, for whole populations."""

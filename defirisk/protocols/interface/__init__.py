@@ -7,7 +7,18 @@ from defirisk.protocols.interface.changes import Act, Acted, ActKind, Altered, C
 from defirisk.protocols.interface.events import DebtEvent, DebtEvents, Emitter
 from defirisk.protocols.interface.family import RuleFamily, StateTypes
 from defirisk.protocols.interface.reader import Deployment, MarketReading, Reader, Scope
-from defirisk.protocols.interface.rules import Drift, Pair, Refused, Rules, Slack, State, Step, Tail
+from defirisk.protocols.interface.rules import (
+    Drift,
+    Pair,
+    Refused,
+    Rules,
+    Slack,
+    State,
+    Step,
+    Tail,
+    likely_loses,
+    liquidatable,
+)
 
 __all__ = [
     "Act",
@@ -35,4 +46,6 @@ __all__ = [
     "Step",
     "Tail",
     "changes_of",
+    "likely_loses",
+    "liquidatable",
 ]

@@ -7,7 +7,7 @@ raise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -111,6 +111,22 @@ class Tail:
 
     lost: Drift
     gained: Drift
+
+
+def liquidatable(rules: Rules[Any], state: Any) -> bool:
+    """``rules.standing(state).liquidatable`` and nothing else of it: a search for a price asks this most of all.
+
+    Rules that can tell it for less than a whole standing carry a method of this name.
+    """
+    told: Callable[[Any], bool] | None = getattr(rules, "liquidatable", None)
+    return rules.standing(state).liquidatable if told is None else told(state)
+
+
+def likely_loses(rules: Rules[Any]) -> Callable[[Any], bool] | None:
+    """What a replay by ``largest`` from a state probably comes to, where rules can tell that in a small part of the
+    time that a replay takes. It says where to look for bad debt, and proves nothing.
+    """
+    return getattr(rules, "likely_loses", None)
 
 
 class Rules(Protocol[S]):

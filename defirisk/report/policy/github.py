@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from defirisk.policy.findings import PolicyResult, Status
-from defirisk.report.policy.lines import problem_text, sentence, urgent
+from defirisk.report.policy.lines import problem_text, sentence, together, urgent
 from defirisk.report.sanitize import clean
 
 MOST_OF_A_KIND: Final = 10
@@ -31,15 +31,17 @@ def commands(result: PolicyResult, file: str) -> Iterator[str]:
     """
     errors: list[Told] = [("policy", problem_text(one), one.line) for one in result.problems]
     causes = {problem.code for problem in result.problems}
-    errors += [(one.rule, sentence(one), one.line) for one in urgent(result) if one.code not in causes]
+    amiss = together(one for one in urgent(result) if one.code not in causes)
+    errors += [(rules, sentence(one), one.line) for one, rules in amiss]
     if result.changes is not None and result.fail_on.value in ("worse", "any"):
         errors += [("worse", clean(change.sentence), None) for change in result.changes.worse]
     warnings: list[Told] = [(one.code, clean(one.text), None) for one in result.warnings]
     warnings += [(f"{one.rule} waived", sentence(one), one.line) for one in result.of(Status.WAIVED)]
-    for kind, told in (("error", errors), ("warning", warnings)):
-        yield from (_command(kind, file, line, title, said) for title, said, line in told[:MOST_OF_A_KIND])
-        if len(told) > MOST_OF_A_KIND:
-            rest = f"{len(told) - MOST_OF_A_KIND} more {kind}s are not shown here: see the step's summary or the log"
+    for kind, messages in (("error", errors), ("warning", warnings)):
+        yield from (_command(kind, file, line, title, text) for title, text, line in messages[:MOST_OF_A_KIND])
+        if len(messages) > MOST_OF_A_KIND:
+            more = len(messages) - MOST_OF_A_KIND
+            rest = f"{more} more {kind}s are not shown here: see the step's summary or the log"
             yield _command("notice", file, None, "defirisk", rest)
 
 
@@ -68,9 +70,9 @@ def fitting(summary: str, taken: int) -> str:
     return "".join(kept)
 
 
-def _command(kind: str, file: str, line: int | None, title: str, said: str) -> str:
+def _command(kind: str, file: str, line: int | None, title: str, text: str) -> str:
     where = "" if line is None else f",line={line}"
-    return f"::{kind} file={_property(clean(file))}{where},title={_property(f'defirisk: {title}')}::{_data(said)}"
+    return f"::{kind} file={_property(clean(file))}{where},title={_property(f'defirisk: {title}')}::{_data(text)}"
 
 
 def _data(text: str) -> str:

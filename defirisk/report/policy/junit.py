@@ -54,10 +54,10 @@ def _wallet(root: Element, findings: Sequence[Finding], moment: str | None, chec
     name = clean(findings[0].name)
     suite = _suite(root, name, moment)
     properties = SubElement(suite, "properties")
-    told = {"wallet": clean(findings[0].wallet)}
+    facts = {"wallet": clean(findings[0].wallet)}
     if check is not None:
-        told |= {"chain_id": str(check.chain_id), "block": str(check.block), "source": clean(check.source)}
-    for key, value in told.items():
+        facts |= {"chain_id": str(check.chain_id), "block": str(check.block), "source": clean(check.source)}
+    for key, value in facts.items():
         SubElement(properties, "property", name=key, value=value)
     for rule, of_rule in by_rule(findings).items():
         _case(suite, name, rule, of_rule)
@@ -69,14 +69,14 @@ def _case(suite: Element, wallet: str, rule: str, findings: Sequence[Finding]) -
     status = worst(findings)
     if status is Status.OK:
         return
-    told = [finding for finding in findings if finding.status is not Status.OK]
-    told.sort(key=lambda finding: finding.status is not status)
-    first = sentence(told[0])
-    more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+    amiss = [finding for finding in findings if finding.status is not Status.OK]
+    amiss.sort(key=lambda finding: finding.status is not status)
+    first = sentence(amiss[0])
+    more = f" (and {len(amiss) - 1} more)" if len(amiss) > 1 else ""
     verdict = SubElement(case, _TAGS[status], message=first + more)
     if status is not Status.WAIVED:
-        verdict.set("type", (told[0].code or rule) if status is Status.ERROR else rule)
-    verdict.text = "\n".join(f"{finding.status.value}: {sentence(finding)}" for finding in told)
+        verdict.set("type", (amiss[0].code or rule) if status is Status.ERROR else rule)
+    verdict.text = "\n".join(f"{finding.status.value}: {sentence(finding)}" for finding in amiss)
 
 
 def _run(root: Element, result: PolicyResult, moment: str | None) -> None:

@@ -31,11 +31,11 @@ def text(result: PolicyResult, check: Check | None, version: str) -> str:
 
 def document(result: PolicyResult, check: Check | None, version: str) -> Json:
     """The document."""
-    told = [*urgent(result), *result.of(Status.WAIVED)]
+    shown = [*urgent(result), *result.of(Status.WAIVED)]
     run = {
         "tool": {"driver": _driver(version)},
-        "invocations": [_invocation(result, check, len(told))],
-        "results": [_result(finding, result.file) for finding in told[:MOST_RESULTS]],
+        "invocations": [_invocation(result, check, len(shown))],
+        "results": [_result(finding, result.file) for finding in shown[:MOST_RESULTS]],
         "columnKind": "unicodeCodePoints",
     }
     return {"$schema": SCHEMA, "version": VERSION, "runs": [run]}
@@ -60,12 +60,12 @@ def _rule(name: str) -> Json:
 
 def _result(finding: Finding, file: str) -> Json:
     unread = finding.status is Status.ERROR
-    said = f"could not be judged: {sentence(finding)}" if unread else sentence(finding)
+    text = f"could not be judged: {sentence(finding)}" if unread else sentence(finding)
     shown: Json = {
         "ruleId": finding.rule,
         "ruleIndex": list(RULES).index(finding.rule),
         "level": "error",
-        "message": {"text": said},
+        "message": _message(text),
         "locations": [{"physicalLocation": _place(file, finding.line)}],
         "partialFingerprints": {FINGERPRINT: _fingerprint(finding)},
         "properties": _properties(finding),
@@ -76,12 +76,17 @@ def _result(finding: Finding, file: str) -> Json:
     return shown
 
 
+def _message(text: str) -> Json:
+    """3.11.6: ``[words](target)`` is a link in a message of plain text too, and nobody's label is to be one."""
+    return {"text": text.replace("](", "] (")}
+
+
 def _properties(finding: Finding) -> Json:
     figures = {"measured": finding.measured, "limit": finding.limit}
     texts = {"wallet": finding.wallet, "market": finding.market, "scenario": finding.scenario, "asset": finding.asset}
-    told = {name: clean(text) for name, text in texts.items() if text is not None}
-    told |= {name: str(figure) for name, figure in figures.items() if figure is not None}
-    return {"status": finding.status.value, **told}
+    properties = {name: clean(text) for name, text in texts.items() if text is not None}
+    properties |= {name: str(figure) for name, figure in figures.items() if figure is not None}
+    return {"status": finding.status.value, **properties}
 
 
 def _fingerprint(finding: Finding) -> str:
@@ -99,14 +104,14 @@ def _artifact(file: str) -> Json:
     return {"uri": f"file://{uri}"} if uri.startswith("/") else {"uri": uri, "uriBaseId": _ROOT}
 
 
-def _invocation(result: PolicyResult, check: Check | None, told: int) -> Json:
+def _invocation(result: PolicyResult, check: Check | None, found: int) -> Json:
     notices = [_notification("error", problem_text(p), p.code, result.file, p) for p in result.problems]
     warnings = [*result.warnings, *(check.all_warnings() if check else ())]
     notices += [_notification("warning", clean(one.text), one.code, result.file) for one in warnings]
     notices += _changes(result)
-    if told > MOST_RESULTS:
-        said = f"{told - MOST_RESULTS} more findings are left out: a run holds {MOST_RESULTS:,} results"
-        notices.append(_notification("warning", said, "results-left-out", result.file))
+    if found > MOST_RESULTS:
+        text = f"{found - MOST_RESULTS} more findings are left out: a run holds {MOST_RESULTS:,} results"
+        notices.append(_notification("warning", text, "results-left-out", result.file))
     sound = result.exit_code in (0, 1)
     return {"executionSuccessful": sound, "exitCode": result.exit_code, "toolExecutionNotifications": notices}
 
@@ -114,12 +119,12 @@ def _invocation(result: PolicyResult, check: Check | None, told: int) -> Json:
 def _changes(result: PolicyResult) -> Sequence[Json]:
     if result.changes is None:
         return ()
-    said = [result.changes.headline, *(clean(change.sentence) for change in result.changes.worse)]
-    return [_notification("note", one, "changes", result.file) for one in said[:MOST_RESULTS]]
+    sentences = [result.changes.headline, *(clean(change.sentence) for change in result.changes.worse)]
+    return [_notification("note", one, "changes", result.file) for one in sentences[:MOST_RESULTS]]
 
 
-def _notification(level: str, said: str, code: str, file: str, problem: Problem | None = None) -> Json:
-    shown: Json = {"level": level, "message": {"text": said}, "descriptor": {"id": code}}
+def _notification(level: str, text: str, code: str, file: str, problem: Problem | None = None) -> Json:
+    shown: Json = {"level": level, "message": _message(text), "descriptor": {"id": code}}
     if problem is not None and problem.line is not None:
         shown["locations"] = [{"physicalLocation": _place(file, problem.line)}]
     return shown

@@ -89,12 +89,12 @@ def _account(account: Account, check: Check) -> Iterator[RenderableType]:
 def _across(account: Account, check: Check) -> Iterator[RenderableType]:
     """What several markets come to, and which hold nothing, in a line each."""
     if len(account.positions) > 1:
-        said = [
+        sums = [
             f"{money(t.collateral, t.unit)} collateral that counts, {money(t.debt, t.unit)} debt"
             for t in totals_of(account)
         ]
-        if said:
-            yield paragraph(f"Over {len(account.positions)} markets: {'; '.join(said)}.")
+        if sums:
+            yield paragraph(f"Over {len(account.positions)} markets: {'; '.join(sums)}.")
     held = {p.position.market.name for p in account.positions} | {f.market for f in account.failures}
     empty = [clean(name) for name in check.markets if name not in held]
     if empty:

@@ -25,7 +25,7 @@ Cells = tuple[str, str, str]
 
 def sentence(comparison: Comparison) -> str:
     """``What if: repay 1,000 USDC; WETH liquidation threshold 80 % (was 83 %).``; empty where nothing is changed."""
-    return f"What if: {comparison.said()}." if comparison.changes else ""
+    return f"What if: {comparison.sentence()}." if comparison.changes else ""
 
 
 def unfelt(comparison: Comparison) -> str:
@@ -80,9 +80,9 @@ def _outcomes(analysis: PositionAnalysis, before: PositionAnalysis) -> Iterator[
 
 
 def _outcome(outcome: Outcome, analysis: PositionAnalysis) -> str:
-    said = f"{health(outcome.health_factor)}, {'LIQUIDATED' if outcome.liquidatable else 'safe'}"
+    state = f"{health(outcome.health_factor)}, {'LIQUIDATED' if outcome.liquidatable else 'safe'}"
     lost = outcome.loss_value
-    return f"{said}, bad debt {money(lost, analysis.position.market.unit)}" if lost else said
+    return f"{state}, bad debt {money(lost, analysis.position.market.unit)}" if lost else state
 
 
 def way_cells(way: Way) -> tuple[str, str, str, str]:

@@ -55,10 +55,10 @@ def severity_of(analysis: PositionAnalysis) -> Severity:
 
 
 def _verdict(analysis: PositionAnalysis) -> Iterator[RenderableType]:
-    said = clean(analysis.verdict.text, _LONGEST_VERDICT)
+    text = clean(analysis.verdict.text, _LONGEST_VERDICT)
     if analysis.position.status is PositionStatus.UNPRICED:
-        said = f"NOT JUDGED. {said} Cause: {unpriced_message(analysis.position)}."
-    yield marked(severity_of(analysis), said)
+        text = f"NOT JUDGED. {text} Cause: {unpriced_message(analysis.position)}."
+    yield marked(severity_of(analysis), text)
 
 
 def _warnings(position: Position) -> Iterator[RenderableType]:
@@ -71,11 +71,11 @@ def _warnings(position: Position) -> Iterator[RenderableType]:
 
 
 def _health(analysis: PositionAnalysis, standing: Standing) -> Iterator[RenderableType]:
-    unit, said = analysis.position.market.unit, beside_of(analysis)
+    unit, beside = analysis.position.market.unit, beside_of(analysis)
     if not standing.debt:
-        yield paragraph("Health factor: none, nothing is owed. " + said)
+        yield paragraph("Health factor: none, nothing is owed. " + beside)
     else:
-        yield paragraph(f"Health factor {health(standing.health_factor)} (below 1: liquidatable). {said}")
+        yield paragraph(f"Health factor {health(standing.health_factor)} (below 1: liquidatable). {beside}")
     counted, owed = money(standing.collateral_value, unit), money(standing.debt_value, unit)
     yield paragraph(f"Collateral that counts {counted}, debt {owed}.")
 
@@ -92,17 +92,17 @@ def beside(position: Position) -> str:
     if differs(position):
         return "THE CONTRACT SAYS OTHERWISE, see the warning."
     if theirs.has_health_factor:
-        said = "none" if theirs.health_factor is None else health(theirs.health_factor)
-        return f"The contract itself says {said}: equal to the last digit."
+        answer = "none" if theirs.health_factor is None else health(theirs.health_factor)
+        return f"The contract itself says {answer}: equal to the last digit."
     if theirs.liquidatable is not None:
-        said = "liquidatable" if theirs.liquidatable else "not liquidatable"
+        answer = "liquidatable" if theirs.liquidatable else "not liquidatable"
         if (
             position.status is not PositionStatus.OK
             or position.rules.standing(position.state).liquidatable == theirs.liquidatable
         ):
-            return f"The contract itself says {said}: as we do."
+            return f"The contract itself says {answer}: as we do."
         return (
-            f"The contract itself, before interest is brought to this block, says {said}: so do we, of those numbers."
+            f"The contract itself, before interest is brought to this block, says {answer}: so do we, of those numbers."
         )
     return "The contract has no figure of its own to compare."
 
@@ -168,10 +168,10 @@ def families(analyses: Iterable[PositionAnalysis]) -> Iterator[RenderableType]:
     for leg, family in legs:
         kind = "stable" if family.stable else "volatile"
         members.setdefault(f"{clean(family.name)} ({kind})", []).append(names[leg.token.address])
-    said = "; ".join(f"{family}: {', '.join(dict.fromkeys(tokens))}" for family, tokens in members.items())
+    taken = "; ".join(f"{family}: {', '.join(dict.fromkeys(tokens))}" for family, tokens in members.items())
     guessed = dict.fromkeys(names[leg.token.address] for leg, family in legs if family.how == "symbol")
     doubt = f" Going by the symbol alone: {', '.join(guessed)}." if guessed else ""
     yield Text("")
     yield Text(
-        f"Families assumed to move together: {said}.{doubt} Change one with --family SYMBOL=FAMILY.", overflow="fold"
+        f"Families assumed to move together: {taken}.{doubt} Change one with --family SYMBOL=FAMILY.", overflow="fold"
     )

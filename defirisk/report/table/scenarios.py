@@ -81,8 +81,8 @@ def _liquidated(outcome: Outcome) -> Text:
     if not outcome.liquidatable:
         return Text("no", style=Severity.GOOD.style)
     calls = len(outcome.liquidations)
-    said = f"YES, {calls} call{'' if calls == 1 else 's'}" if calls else f"could be: {ENDINGS[outcome.ended]}"
-    return Text(said, style=Severity.CAUTION.style)
+    answer = f"YES, {calls} call{'' if calls == 1 else 's'}" if calls else f"could be: {ENDINGS[outcome.ended]}"
+    return Text(answer, style=Severity.CAUTION.style)
 
 
 def lost_or_gained(outcome: Outcome, unit: Unit) -> str:

@@ -92,13 +92,13 @@ def _digest(functions: Sequence[FunctionType]) -> str:
     """Of the files that a family's functions stand in and those that all families share, and of the constants that
     the functions name, wherever those stand.
     """
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for function in functions:
         known = {name: function.__globals__.get(name) for name in function.__code__.co_names}
         constants = {name: known[name] for name in sorted(known) if isinstance(known[name], int | float)}
-        told.update(f"{function.__name__} {constants!r}".encode())
+        digest.update(f"{function.__name__} {constants!r}".encode())
     files = {function.__code__.co_filename for function in functions}
     for name in sorted(files | {str(module.__file__) for module in (bounded, loop, scratch)}):
         path = Path(name)
-        told.update(path.read_bytes() if path.is_file() else name.encode())
-    return told.hexdigest()[:16]
+        digest.update(path.read_bytes() if path.is_file() else name.encode())
+    return digest.hexdigest()[:16]

@@ -69,7 +69,7 @@ class ExactPairs:
         moved = position.rules.standing(position.rules.reprice(position.state, prices.oracle))
         health = outcome.health_factor
         market = prices.oracle if prices.market is None else prices.market
-        told = {
+        figures = {
             "health_factor": np.nan if health is None else health / 10**18,
             "repaid_value": _repaid(position, outcome, market),
             "bad_debt_value": float(outcome.bad_debt_value),
@@ -81,7 +81,7 @@ class ExactPairs:
             "ended": ENDINGS.index(outcome.ended),
             "exact": True,
         }
-        for key, figure in told.items():
+        for key, figure in figures.items():
             self._arrays[key][row, column] = figure
         for lost in outcome.bad_debt:
             self._arrays["bad_debt_by_asset"][column, self._owed(position, lost.token.address)] += lost.value

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defirisk.errors import BadFile, BadMove, InputError, UnknownScenario
+from defirisk.files import LARGEST_TEXT
 from defirisk.fixedpoint import WAD, fixed_string
 from defirisk.model import Move, Scenario
-from defirisk.risk import scenario_files
 from defirisk.risk.scenario_files import (
     gather,
     load_scenarios,
@@ -212,11 +212,11 @@ def test_a_binary_file_is_refused(tmp_path, data):
 
 def test_a_huge_file_and_a_directory_are_refused(tmp_path):
     path = tmp_path / "huge.toml"
-    path.write_bytes(GOOD.encode() + b"#" * (scenario_files.LARGEST_FILE - len(GOOD) + 1))
+    path.write_bytes(GOOD.encode() + b"#" * (LARGEST_TEXT - len(GOOD) + 1))
     for bad in (path, tmp_path):
         with pytest.raises(BadFile):
             load_scenarios(str(bad))
-    path.write_bytes(GOOD.encode() + b"#" * (scenario_files.LARGEST_FILE - len(GOOD)))
+    path.write_bytes(GOOD.encode() + b"#" * (LARGEST_TEXT - len(GOOD)))
     assert len(load_scenarios(str(path))) == 2
 
 
@@ -261,8 +261,16 @@ def test_gather_keeps_the_order_and_refuses_two_meanings_of_one_name(tmp_path):
         gather("10", [], [str(path)])
 
 
-@given(st.text(max_size=200))
-def test_no_text_makes_more_than_a_clear_refusal(text):
-    for parse in (parse_drops, parse_change, lambda t: parse_shocks([t]), lambda t: parse_scenarios(t, "f.toml")):
-        with suppress(InputError):
-            parse(text)
+LIKE_MOVES = st.one_of(st.text(max_size=200), st.from_regex(r"(W=)?[+-]?[0-9]{1,3}(\.[0-9]{1,3})?%?(,[0-9]{1,2})?", fullmatch=True))
+
+
+@given(LIKE_MOVES)
+def test_a_text_is_a_move_above_minus_100_percent_or_a_clear_refusal(text):
+    with suppress(InputError):
+        assert all(-WAD < one.volatile <= 0 for one in parse_drops(text))
+    with suppress(InputError):
+        assert parse_change(text) > -WAD
+    with suppress(InputError):
+        assert all(move.change > -WAD for move in parse_shocks([text]).oracle.values())
+    with suppress(InputError):
+        assert parse_scenarios(text, "f.toml")
