@@ -57,7 +57,7 @@ def judge_policy(policy: Policy, check: Check, terms: Terms) -> PolicyResult:
         today=today,
         findings=waived.findings,
         problems=(*_stale(policy, check, terms.now), *unknown, *waived.problems),
-        warnings=(*waived.warnings, *_absent(pairs)),
+        warnings=(*waived.warnings, *_absent(pairs), *_idle(policy, check)),
         fail_on=terms.fail_on,
     )
 
@@ -140,6 +140,17 @@ def _stale(policy: Policy, check: Check, now: int) -> Iterator[Problem]:
     hint = "name no --block, and an endpoint that keeps up" if live else "record it again: `defirisk record`"
     said = f"{what} {how}, more than the {key} of {span(most)}"
     yield Problem(kind.code, said, kind.exit_code, policy.lines.get(key), hint)
+
+
+def _idle(policy: Policy, check: Check) -> Iterator[Notice]:
+    """An age that is set for the other kind of source, and none for this one: somebody may rely on it."""
+    source = policy.source
+    if check.read_at is not None and source.max_age is not None and source.max_block_age is None:
+        text = "max_age is of recordings, and this run reads an endpoint: max_block_age limits how old its block may be"
+        yield Notice("idle-key", text)
+    if check.read_at is None and source.max_block_age is not None and source.max_age is None:
+        text = "max_block_age is of endpoints, and this run reads a recording: max_age limits how old it may be"
+        yield Notice("idle-key", text)
 
 
 # --- judging ------------------------------------------------------------------------------------------------------
