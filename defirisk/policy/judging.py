@@ -62,16 +62,19 @@ def judge_policy(policy: Policy, check: Check, terms: Terms) -> PolicyResult:
     )
 
 
-def unread(policy: Policy, cause: DefiriskError, terms: Terms) -> PolicyResult:
-    """The policy where nothing could be read at all: every check of it is an error; the cause is the first problem."""
+def unread(policy: Policy, cause: DefiriskError, terms: Terms, *, more: Iterable[DefiriskError] = ()) -> PolicyResult:
+    """The policy where nothing could be read at all: every check of it is an error.
+
+    The cause is the first problem, then come ``more``, then the waivers that are over.
+    """
     today = datetime.fromtimestamp(terms.now, UTC).date()
     said = f"nothing could be read: {cause.message}"
     benches = [bench for wallet in policy.wallets for bench in _benches(policy, wallet, wallet.address)]
     found = tuple(finding for bench in benches for finding in bench.unread(None, cause.code, said))
-    problem = Problem(cause.code, cause.message, cause.exit_code, hint=cause.hint)
+    problems = [Problem.of(error) for error in (cause, *more)]
     judged = {wallet.address for wallet in policy.wallets}
     over = waive(found, [waiver for waiver in policy.waivers if waiver.wallet in judged], today).problems
-    return PolicyResult(policy.file, today, found, (problem, *over), fail_on=terms.fail_on)
+    return PolicyResult(policy.file, today, found, (*problems, *over), fail_on=terms.fail_on)
 
 
 # --- wallets and accounts -----------------------------------------------------------------------------------------
