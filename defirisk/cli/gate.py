@@ -33,7 +33,7 @@ def run_gate(
     from defirisk.policy.load import for_wallets, load_policy  # noqa: PLC0415 - only with a policy
 
     refuse_beside_policy(asked)
-    reports = reports_of(asked["reports"])
+    reports = reports_of(asked["reports"], output)
     try:
         policy = for_wallets(load_policy(path), addresses)
     except DefiriskError as problem:

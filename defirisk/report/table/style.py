@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import IO, Final
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +20,8 @@ WIDTH: Final = 80
 WIDEST: Final = 110
 NARROWEST: Final = 40
 INDENT: Final = 2
+GAP: Final = 2
+"""Between two columns."""
 HEADING: Final = "bold"
 
 
@@ -84,9 +86,40 @@ def paragraph(text: str, style: str = "") -> Padding:
 
 def columns(headings: Sequence[str], rows: Sequence[Sequence[str | Text]], *, left: int = 1) -> Padding:
     """An aligned table without lines; the first ``left`` columns to the left, figures to the right."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=HEADING, expand=False)
-    for index, heading in enumerate(headings):
-        table.add_column(Text(heading), justify="left" if index < left else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    return Padding(table, (0, 0, 0, INDENT))
+    cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+    return Padding(_Columns([Text(heading) for heading in headings], cells, left), (0, 0, 0, INDENT))
+
+
+class _Columns:
+    """Rows that fit are written as they are, in a third of the time that a table takes which may have to fold them."""
+
+    def __init__(self, headings: list[Text], rows: list[list[Text]], left: int) -> None:
+        self._headings = headings
+        self._rows = rows
+        self._left = left
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows = [self._headings, *self._rows]
+        widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+        if sum(widths) + GAP * (len(widths) - 1) > options.max_width or any("\n" in c.plain for r in rows for c in r):
+            yield self._folded()
+            return
+        for number, row in enumerate(rows):
+            yield from self._line(row, widths, "" if number else HEADING).render(console, end="\n")
+
+    def _line(self, row: list[Text], widths: list[int], style: str) -> Text:
+        line = Text(style=style)
+        for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            spare = " " * (width - cell.cell_len)
+            line.append(" " * GAP if index else "")
+            line.append("" if index < self._left else spare).append_text(cell)
+            line.append(spare if index < self._left else "")
+        return line
+
+    def _folded(self) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=HEADING, expand=False)
+        for index, heading in enumerate(self._headings):
+            table.add_column(heading, justify="left" if index < self._left else "right", overflow="fold")
+        for row in self._rows:
+            table.add_row(*row)
+        return table

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.text import Text
 
 from defirisk.model import Borne, ContractView, Direction, Ended, Failure, Threshold, Token, Verdict, Warning
 from defirisk.report import table
 from defirisk.report.check import Account, ChainFailure, Check, CheckSet
+from defirisk.report.table import style
 
 from . import worlds
 
@@ -295,3 +298,17 @@ def test_a_mere_note_does_not_shout() -> None:
     text = words(worlds.check(worlds.analysis(position=held)))
     assert "Note: the account is in eMode 1." in text
     assert "! WARNING X" in text
+
+
+@pytest.mark.parametrize("left", [1, 2])
+@pytest.mark.parametrize("cells", [("WETH", "1.5", "$2,000"), ("長い名前", "", "-"), ("a", "never", "é")])
+def test_rows_that_fit_are_written_as_a_table_would_write_them(cells: tuple[str, ...], left: int) -> None:
+    rows = [[Text(cell) for cell in cells], [Text("DAI"), Text("12.25"), Text("x", style="bold red")]]
+    block = style._Columns([Text(heading) for heading in ("Supplied", "Amount", "Value")], rows, left)
+    assert printed(block) == printed(block._folded())
+
+
+def printed(block: RenderableType) -> str:
+    stream = io.StringIO()
+    style.console_for(stream, width=80, colour=False).print(block)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
