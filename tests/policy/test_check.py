@@ -567,7 +567,7 @@ def test_a_scenario_that_a_position_cannot_take_is_an_error_and_code_2(
 def test_the_whole_way_as_a_process(write: Write, tmp_path: Path) -> None:
     write(BOTH + "[policy]\nmin_health_factor = 1.2\n")
     command = [sys.executable, "-m", "defirisk", "check", "--report", "junit=r.xml", "--format", "json", "-o", "r.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=dict(os.environ))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=dict(os.environ))
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "policy: defirisk.toml\n")
     assert json.loads((tmp_path / "r.json").read_text())["policy"]["failed"] is True
     assert (tmp_path / "r.xml").read_text().startswith("<?xml")
