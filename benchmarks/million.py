@@ -17,6 +17,7 @@ from defirisk.chain.addresses import checksum
 from defirisk.chain.calls import Block
 from defirisk.model import AccountReading
 from defirisk.snapshots import writing
+from defirisk.snapshots.encoding import Encoder
 from defirisk.snapshots.writing import SnapshotWriter
 
 POSITIONS: Final = 1_000_000
@@ -95,18 +96,14 @@ def _write(path: Path, positions: int, different: int) -> int:
     readings = [AccountReading(_wallet(number), (_owned(position, number),)) for number, position in enumerate(drawn)]
     block = Block(1, 1, None)
     with path.open("wb") as file:
-        writer = SnapshotWriter(file, [(market.name, market.protocol)], chain_id=market.chain_id, block=block.number)
-        kept: list[Any] = []
-        put = writer.put
-        writer.put = lambda *part: kept.append(part)  # type: ignore[method-assign]
-        for start in range(0, different, writing.ROWS):
-            part = readings[start : start + writing.ROWS]
-            writer.add(part, [{}] * len(part))
-            writer.flush()
+        encoder = Encoder([(market.name, market.protocol)], chain_id=market.chain_id, block=block.number)
+        writer = SnapshotWriter(file, encoder)
+        parts = (readings[start : start + writing.ROWS] for start in range(0, different, writing.ROWS))
+        kept = [encoder.encode(part, [{}] * len(part)) for part in parts]
         wallets = copies = 0
         while wallets < positions:
             for table, _, today in kept:
-                put(_moved(table, copies), len(table), today)
+                writer.put(_moved(table, copies), len(table), today)
                 wallets += len(table)
                 copies += 1
         listing = {"digest": "", "given": wallets, "distinct": wallets, "duplicates": 0, "rejected": 0}

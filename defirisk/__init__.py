@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     )
     from defirisk.auditing.api import audit, audit_async
     from defirisk.auditing.result import AuditResult
+    from defirisk.borrowers.api import BorrowersResult, find_borrowers, find_borrowers_async
     from defirisk.errors import DefiriskError, InputError, ReadError
     from defirisk.model import Move, Scenario
     from defirisk.policy.api import check_policy, check_policy_async
     from defirisk.refreshing import RefreshResult, refresh, refresh_async
     from defirisk.result import CheckResult, CheckSetResult
+    from defirisk.snapshots.api import snapshot, snapshot_async
+    from defirisk.snapshots.taking import SnapshotResult
     from defirisk.whatif.asking import WhatIf
 
 _HOMES: Final = {
@@ -49,17 +52,21 @@ _HOMES: Final = {
     ),
     "defirisk.auditing.api": ("audit", "audit_async"),
     "defirisk.auditing.result": ("AuditResult",),
+    "defirisk.borrowers.api": ("BorrowersResult", "find_borrowers", "find_borrowers_async"),
     "defirisk.errors": ("DefiriskError", "InputError", "ReadError"),
     "defirisk.model": ("Move", "Scenario"),
     "defirisk.policy.api": ("check_policy", "check_policy_async"),
     "defirisk.refreshing": ("RefreshResult", "refresh", "refresh_async"),
     "defirisk.result": ("CheckResult", "CheckSetResult"),
+    "defirisk.snapshots.api": ("snapshot", "snapshot_async"),
+    "defirisk.snapshots.taking": ("SnapshotResult",),
     "defirisk.whatif.asking": ("WhatIf",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AuditResult",
+    "BorrowersResult",
     "CheckResult",
     "CheckSetResult",
     "DefiriskError",
@@ -68,6 +75,7 @@ __all__ = [
     "ReadError",
     "RefreshResult",
     "Scenario",
+    "SnapshotResult",
     "WhatIf",
     "audit",
     "audit_async",
@@ -78,12 +86,16 @@ __all__ = [
     "check_policy",
     "check_policy_async",
     "demo",
+    "find_borrowers",
+    "find_borrowers_async",
     "load_fixture",
     "markets",
     "record",
     "record_async",
     "refresh",
     "refresh_async",
+    "snapshot",
+    "snapshot_async",
 ]
 
 

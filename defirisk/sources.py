@@ -88,6 +88,7 @@ async def opened(
         return
     from defirisk.chain.client import open_chain  # noqa: PLC0415 - aiohttp only for a live chain
 
+    _refuse_bad_entries(where.markets)
     known = _known(chain_name or DEFAULT_CHAIN)
     urls = where.rpc or choose_source((), known or chain_named(DEFAULT_CHAIN), os.environ, only=only).urls
     expected = known.chain_id if known else int(chain_name or 0)
@@ -98,6 +99,14 @@ async def opened(
         early=_early(where, expected) if early else (),
     ) as chain:
         yield chain
+
+
+def _refuse_bad_entries(markets: Sequence[str]) -> None:
+    """Whether ``PROTOCOL@0xENTRY`` can be meant depends on no chain: it is said before one is asked."""
+    for market in markets:
+        protocol, at, entry = market.strip().partition("@")
+        if at:
+            registry.deployment_at(protocol.lower(), entry, 0)
 
 
 def deployments_for(where: Where, chain: Chain) -> tuple[Deployment, ...]:

@@ -80,7 +80,7 @@ async def audit_async(
     """
     from defirisk.auditing.pipeline import run  # noqa: PLC0415 - only to audit
 
-    with _listed(wallets) as source:
+    with listed(wallets) as source:
         ask = Ask(
             source=source,
             where=where(rpc, chain, block, fixture, markets),
@@ -102,7 +102,7 @@ audit = blocking(audit_async)
 
 
 @contextmanager
-def _listed(wallets: str | Path | Iterable[str]) -> Iterator[str]:
+def listed(wallets: str | Path | Iterable[str]) -> Iterator[str]:
     """A list as a file: the one that was named, or one made of the addresses, whatever is in them."""
     if isinstance(wallets, str | Path):
         yield str(wallets)

@@ -28,7 +28,8 @@ class Ask:
     ``source`` is the list's path, or ``-``; ``output`` and ``outcomes`` are the tables' files; ``top`` how many of the
     worst positions are replayed in full, to ``top_output``; ``resume`` goes on with an interrupted run; ``strict``
     takes a rejected line, or any fallback while reading, for an error; ``engine`` replays the scenarios; ``chunk`` is
-    how many wallets are read, judged and saved at a time; ``workers`` how many processes judge.
+    how many wallets are read, judged and saved at a time; ``workers`` how many processes judge; ``work`` is what the
+    list is for, an audit or a snapshot.
     """
 
     source: str
@@ -43,6 +44,7 @@ class Ask:
     engine: str = "auto"
     chunk: int = CHUNK
     workers: int | None = None
+    work: str = "audit"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -93,6 +95,7 @@ class Ask:
     def fixed(self) -> dict[str, Any]:
         """What must be the same when a run goes on: all that its tables and figures depend on, but the endpoint."""
         return {
+            "work": self.work,
             "scenarios": digest([asdict(scenario) for scenario in self.terms.scenarios]),
             "families": dict(sorted(self.terms.families.items())),
             "liquidator": self.terms.liquidator,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ from defirisk.auditing.partition import AskedMarket
 from defirisk.auditing.state import State, put_beside
 from defirisk.chain.calls import Block, Chain
 from defirisk.chain.ens import Resolved, resolve_each
-from defirisk.errors import BadList, BlockReorganised, StateUnusable
+from defirisk.errors import BadList, BlockReorganised, InputError, StateUnusable
 from defirisk.model import Warning as Notice
 from defirisk.protocols.interface import Deployment
 from defirisk.run import ProgressHook
@@ -68,7 +69,7 @@ def take_list(ask: Ask, state: State, progress: ProgressHook | None, say: Any) -
     try:
         path, digest = digest_of(ask.source, state)
         if stored is not None:
-            _same(stored, ask, digest)
+            refuse_another(stored, ask, digest)
             return Begun(listing_of(stored["list"]), stored)
         listing = take_in(path, ask.source, digest, state, ask.chunk, tell=_teller(progress))
         if listing.names:
@@ -108,6 +109,17 @@ async def resolved(
     _tell_rejected(ask, state, listing, say)
     _refuse(ask, listing)
     return replace(begun, listing=listing, path=None)
+
+
+@contextmanager
+def kept_unless_empty(state: State, begun: Begun) -> Iterator[None]:
+    """Where the work fails its state is kept, if there is something to go on with."""
+    try:
+        yield
+    except BaseException as problem:
+        if state.has_nothing(refused=isinstance(problem, InputError) and not begun.resumed):
+            state.remove()
+        raise
 
 
 def _tell_rejected(ask: Ask, state: State, listing: Listing, say: Any) -> None:
@@ -157,7 +169,17 @@ def _refuse(ask: Ask, listing: Listing) -> None:
         )
 
 
-def _same(stored: Mapping[str, Any], ask: Ask, digest: str) -> None:
+def manifest_of(ask: Ask, listing: Mapping[str, Any]) -> dict[str, Any]:
+    """What of any run must stay the same: the list by its ``digest``, the options, and who runs it."""
+    return {"version": version("defirisk"), "options": ask.fixed(), "list": listing}
+
+
+def refuse_another(stored: Mapping[str, Any], ask: Ask, digest: str) -> None:
+    """See that a run that is gone on with is the one that was begun.
+
+    Raises:
+        StateUnusable: it was begun with another list, by another version, or with other options.
+    """
     if stored["version"] != version("defirisk"):
         raise StateUnusable(f"the run was begun by defirisk {stored['version']}, not {version('defirisk')}", hint=_ANEW)
     if stored["list"]["digest"] != digest:
@@ -187,12 +209,10 @@ def pin(ask: Ask, state: State, begun: Begun, chain: Chain, deployments: Sequenc
 def _manifest(ask: Ask, listing: Listing, chain: Chain, markets: list[list[str]]) -> dict[str, Any]:
     block = chain.block
     return {
-        "version": version("defirisk"),
+        **manifest_of(ask, stored_listing(listing)),
         "chain_id": chain.chain_id,
         "block": {"number": block.number, "timestamp": block.timestamp, "hash": block.hash},
         "markets": markets,
-        "options": ask.fixed(),
-        "list": stored_listing(listing),
     }
 
 

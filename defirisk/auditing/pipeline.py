@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Final
@@ -21,8 +21,8 @@ from defirisk.auditing.state import State, state_for
 from defirisk.auditing.workers import in_worker, usual, workers
 from defirisk.chain.calls import Chain
 from defirisk.chain.recording import ReplayChain
-from defirisk.errors import BlockUnavailable, InputError, ReadError, UnsupportedRules
-from defirisk.model import Snapshot
+from defirisk.errors import BlockUnavailable, ReadError, UnsupportedRules
+from defirisk.model import AccountReading, Snapshot
 from defirisk.model import Warning as Notice
 from defirisk.protocols.interface import Scope
 from defirisk.reading import WaveReader
@@ -71,7 +71,7 @@ async def run(
     chain_name = one_chain(ask.where)
     with state_for(ask.state_of(), resume=ask.resume) as state:
         begun = begin.take_list(ask, state, progress, say)
-        try:
+        with begin.kept_unless_empty(state, begun):
             async with opened(replace(ask.where, block=begun.block_of(ask)), chain_name) as chain:
                 begun = await begin.resolved(begun, ask, state, chain, progress=progress, say=say)
                 deployments = deployments_for(ask.where, chain)
@@ -81,10 +81,6 @@ async def run(
                 await audit.read_all()
                 await audit.verify()
                 result = await audit.result(started)
-        except BaseException as problem:
-            if state.has_nothing(refused=isinstance(problem, InputError) and not begun.resumed):
-                state.remove()
-            raise
         if deliver:
             deliver(result)
         if not result.resumable and ask.state_of() is not None:
@@ -179,7 +175,7 @@ class _Audit:
         codes = {failure.code: failure.message for one in snapshot.accounts for failure in one.failures}
         for code in _BLOCK_GONE & codes.keys():
             raise BlockUnavailable(f"the pinned block {self._chain.block.number} is gone: {codes[code]}")
-        if not _nothing_answered(snapshot, len(self._begun.markets)):
+        if not nothing_answered(snapshot.accounts, len(self._begun.markets)):
             self._gone_in_a_row = 0
             return snapshot
         self._lost = next(iter(codes.items()))
@@ -258,11 +254,10 @@ def _may_mend(codes: Sequence[str]) -> bool:
     return any(code not in _FINAL for code in codes)
 
 
-def _nothing_answered(snapshot: Snapshot, markets: int) -> bool:
+def nothing_answered(readings: Iterable[AccountReading], markets: int) -> bool:
     """Whether no market of no wallet was answered, for a reason that is the endpoint's."""
     return all(
-        len(one.failures) == markets and all(failure.code in _GONE for failure in one.failures)
-        for one in snapshot.accounts
+        len(one.failures) == markets and all(failure.code in _GONE for failure in one.failures) for one in readings
     )
 
 

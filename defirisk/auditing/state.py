@@ -173,10 +173,11 @@ def put_beside(target: Path, source: Path, *, wanted: bool) -> None:
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """One JSON document, whole or not at all."""
     text = json.dumps(document, separators=(",", ":"), sort_keys=True)
-    replace_with(path, lambda file: _put(file, text.encode()))
+    replace_with(path, lambda file: put(file, text.encode()))
 
 
-def _put(file: BinaryIO, content: bytes) -> None:
+def put(file: BinaryIO, content: bytes) -> None:
+    """Write all of it."""
     file.write(content)
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from defirisk.auditing.state import put, replace_with
 from defirisk.auditing.tables import write_table
 from defirisk.borrowers.run import Row
 
@@ -18,12 +19,20 @@ PARQUET: Final = ".parquet"
 JSON_LINES: Final = (".jsonl", ".ndjson")
 
 
-def write_parquet(path: Path, rows: Sequence[Row]) -> None:
-    """The rows as a Parquet file, whole or not at all.
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """The rows as a file, whole or not at all, of the kind that its name ends in.
 
     Raises:
         UnwritableOutput: it cannot be written.
     """
+    if path.suffix.lower() == PARQUET:
+        _write_parquet(path, rows)
+    else:
+        content = text(rows, path).encode()
+        replace_with(path, lambda file: put(file, content))
+
+
+def _write_parquet(path: Path, rows: Sequence[Row]) -> None:
     import pyarrow as pa  # noqa: PLC0415 - only for Parquet
 
     schema = pa.schema([("address", pa.string()), ("first_block", pa.int64()), ("kind", pa.string())])

@@ -51,6 +51,17 @@ class Root(click.Group):
         command: click.Command = importlib.import_module(f"defirisk.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a mistyped one is answered with what is near."""
+        if args[0] in COMMANDS or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        from difflib import get_close_matches  # noqa: PLC0415 - only to help
+
+        near = get_close_matches(args[0], COMMANDS, n=1)
+        raise click.UsageError(f"No such command {args[0]!a}." + (f" Did you mean {near[0]}?" if near else ""), ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """List the commands without importing them."""
         with formatter.section("Commands"):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from defirisk.cli.output import check_writable, print_out, say, write_whole
+from defirisk.cli.output import check_writable, print_out, say
 from defirisk.cli.progress import progress
 from defirisk.cli.stopping import STOP, kept_in
 from defirisk.errors import InputError
@@ -46,23 +46,12 @@ def _to_stdout(wanted: Asked, *, quiet: bool) -> Borrowers:
 
 def _to_file(path: Path, wanted: Asked, *, resume: bool, quiet: bool) -> Borrowers:
     from defirisk.auditing.state import folder_beside  # noqa: PLC0415 - as above
+    from defirisk.borrowers.api import find_to  # noqa: PLC0415 - as above
     from defirisk.borrowers.journal import RUN  # noqa: PLC0415 - as above
-    from defirisk.borrowers.run import find_borrowers_resumably  # noqa: PLC0415 - as above
 
     check_writable(path)
-    folder = folder_beside(path)
     with progress(quiet=quiet) as hook:
-        work = find_borrowers_resumably(wanted, folder, lambda found: _write(path, found), resume=resume, progress=hook)
-        return STOP.run(work, kept_in(folder, RUN))
-
-
-def _write(path: Path, found: Borrowers) -> None:
-    from defirisk.borrowers.output import PARQUET, text, write_parquet  # noqa: PLC0415 - as above
-
-    if path.suffix.lower() == PARQUET:
-        write_parquet(path, found.rows())
-    else:
-        write_whole(path, text(found.rows(), path))
+        return STOP.run(find_to(wanted, path, resume=resume, progress=hook), kept_in(folder_beside(path), RUN))
 
 
 def _say_how_far(market: str, wallets: int, first: int, last: int) -> None:

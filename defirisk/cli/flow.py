@@ -32,7 +32,7 @@ def check_and_deliver(addresses: Sequence[str], asked: Asked, *, format_: str, o
         from defirisk.cli.gate import run_gate  # noqa: PLC0415 - only with a policy
 
         return run_gate(policy, addresses, asked, where_of(asked), format_=format_, output=output, quiet=quiet)
-    reports = reports_without_policy(asked)
+    reports = reports_without_policy(asked, output)
     found = _checked(addresses, asked, output=output, quiet=quiet)
     written = write_formats(found, reports)
     code = conclude(found, format_, output)

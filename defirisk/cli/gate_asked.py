@@ -67,8 +67,8 @@ def _may_lie_here() -> bool:
     return any((folder / name).is_file() for folder in (Path.cwd(), *Path.cwd().parents) for name in names)
 
 
-def reports_of(texts: Sequence[str]) -> list[Report]:
-    """The reports asked for.
+def reports_of(texts: Sequence[str], output: Path | None) -> list[Report]:
+    """The reports asked for, beside the result's own ``output``.
 
     Raises:
         InputError: not KIND=FILE, no such kind, or two to one file.
@@ -78,19 +78,21 @@ def reports_of(texts: Sequence[str]) -> list[Report]:
         kind, equals, path = text.partition("=")
         if not equals or not path or kind not in KINDS:
             raise InputError(f"--report {text[:80]!a} is not KIND=FILE", hint=f"KIND is one of {', '.join(KINDS)}")
-        if any(one.path == Path(path) for one in found):
-            raise InputError(f"two reports are to be written to {path[:200]}", hint="name another file")
+        if path == "-":
+            raise InputError(f"--report {kind}=- names no file", hint="--format is what prints, --report writes files")
+        if Path(path) in (output, *(one.path for one in found)):
+            raise InputError(f"two results are to be written to {path[:200]}", hint="name another file")
         found.append(Report(kind, Path(path)))
     return found
 
 
-def reports_without_policy(asked: Asked) -> list[Report]:
+def reports_without_policy(asked: Asked, output: Path | None) -> list[Report]:
     """The reports of a check without a policy: its formats, in files.
 
     Raises:
         InputError: an option was given that means nothing without a policy.
     """
-    reports = reports_of(asked["reports"])
+    reports = reports_of(asked["reports"], output)
     given = [option for key, option in _ALONE.items() if asked[key] is not None]
     given += [f"--report {one.kind}" for one in reports if one.kind in _OF_A_POLICY]
     if given:

@@ -30,6 +30,7 @@ from defirisk.cli.sections import Command
     metavar="N",
     help="Wallets that are read at a time.",
 )
+@in_output("--resume", is_flag=True, help="Go on with an interrupted run of the same output, kept in OUTPUT.resume.")
 @message_options
 def command(wallets: tuple[str, ...], output: Path, quiet: bool, **asked: object) -> int:
     """Write the positions of many wallets to a file, to be replayed anywhere.

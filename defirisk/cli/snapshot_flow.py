@@ -9,15 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from defirisk.auditing.ask import Ask
 from defirisk.chain.addresses import parse_address
 from defirisk.chain.ens import looks_like_name
 from defirisk.cli.flow import Asked, where_of
 from defirisk.cli.output import check_writable, say
 from defirisk.cli.progress import progress
-from defirisk.cli.stopping import STOP, nothing_kept
-from defirisk.errors import InputError
-from defirisk.judging import Terms
+from defirisk.cli.stopping import STOP, kept_in
 from defirisk.report.figures import counted
 from defirisk.report.sanitize import clean
 
@@ -27,14 +24,14 @@ INCOMPLETE: Final = 3
 
 def snapshot_to(output: Path, wallets: tuple[str, ...], asked: Asked, *, quiet: bool) -> int:
     """Take it, and say what it holds."""
-    from defirisk.snapshots.taking import take  # noqa: PLC0415 - after the options are known to be sound
+    from defirisk.auditing.state import MANIFEST, folder_beside  # noqa: PLC0415 - after the options are known to be sound
+    from defirisk.snapshots import taking  # noqa: PLC0415 - as above
 
-    if output.suffix.lower() != ".parquet":
-        raise InputError(f"{output.name}: a snapshot is a Parquet file", hint="for example -o positions.parquet")
-    check_writable(output)
+    how = {name: asked[name] for name in ("strict", "chunk", "resume")}
     with _listed(wallets) as source, progress(quiet=quiet, rate=True) as hook:
-        ask = Ask(source=source, where=where_of(asked), terms=Terms(()), strict=asked["strict"], chunk=asked["chunk"])
-        taken = STOP.run(take(ask, output, progress=hook, say=say), nothing_kept)
+        ask = taking.asked(source, where_of(asked), output, **how)
+        check_writable(output)
+        taken = STOP.run(taking.take(ask, output, progress=hook, say=say), kept_in(folder_beside(output), MANIFEST))
     for address, market, message in taken.failures[:LISTED]:
         say(f"error: {clean(f'{address} in {market}: {message}')}")
     if len(taken.failures) > LISTED:

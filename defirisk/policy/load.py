@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from defirisk.chain.jsontext import parse as parse_json
-from defirisk.errors import BadBaseline, BadFile, BadPolicy
+from defirisk.errors import BadBaseline, BadFile, BadPolicy, InvalidAddress
 from defirisk.files import bounded_text
 from defirisk.policy.parse import parse_policy
 from defirisk.policy.rules import RULES
 from defirisk.policy.seen import Seen, seen_before
 from defirisk.policy.terms import Policy, Wallet
-from defirisk.policy.values import no_toml
+from defirisk.policy.values import near, no_toml
 
 NAME: Final = "defirisk.toml"
 PYPROJECT: Final = "pyproject.toml"
@@ -128,13 +128,24 @@ def _json(raw: bytes, path: Path) -> Any:
         raise BadBaseline(f"the baseline {path} is not JSON: {error}") from error
 
 
+def _neither(policy: Policy, text: str, problem: InvalidAddress) -> InvalidAddress:
+    """What is no address was meant as a label, unless it begins like one."""
+    labels = [wallet.label for wallet in policy.wallets if wallet.label]
+    if text.startswith("0x") or not labels:
+        return problem
+    return InvalidAddress(f"no wallet of {policy.file} is called {text[:80]!a}", hint=near(text, labels))
+
+
 def _one(policy: Policy, known: Wallet | None, text: str) -> Wallet:
     if known is not None:
         return known
     from defirisk.chain.addresses import parse_address  # noqa: PLC0415 - only for wallets that the file does not name
     from defirisk.chain.ens import looks_like_name  # noqa: PLC0415 - as above
 
-    address = text.strip().lower() if looks_like_name(text) else parse_address(text)
+    try:
+        address = text.strip().lower() if looks_like_name(text) else parse_address(text)
+    except InvalidAddress as problem:
+        raise _neither(policy, text, problem) from problem
     wallet = Wallet(address, None, policy.clauses)
     judged = policy.scenarios_for(wallet)
     idle = [name for name, clause in wallet.clauses.items() if not RULES[name].subjects(clause, judged)]

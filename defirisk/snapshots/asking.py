@@ -31,7 +31,7 @@ def is_snapshot(source: str) -> bool:
         with path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
                 return False
-        from defirisk.snapshots.reading import has_head  # noqa: PLC0415 - pyarrow only for a Parquet file
+        from defirisk.snapshots.head import has_head  # noqa: PLC0415 - pyarrow only for a Parquet file
 
         return has_head(path)
     return False

@@ -156,6 +156,7 @@ class Codec:
                 whole(value, entry)
                 number = self._numbers[kind, value] = len(self._entries)
                 self._entries.append((kind.__name__, bytes(entry)))
+                self._objects.append(value)
             _put_unsigned(number, out)
 
         return put
@@ -168,7 +169,7 @@ class Codec:
         return self._objects
 
     def load(self, table: Sequence[tuple[str, bytes]], kinds: Mapping[str, type]) -> None:
-        """Take up a table of shared objects.
+        """Take up a table of shared objects, or more of one: encoding goes on behind it.
 
         Raises:
             Undecodable: an entry is of no known class, or its bytes are not what its fields are.
@@ -177,8 +178,12 @@ class Codec:
             if name not in kinds:
                 raise Undecodable(f"{name!a:.60} is no class that is stored")
             source = Source(data)
-            self._objects.append(self._take_fields(kinds[name])(source))
+            kind = kinds[name]
+            found = self._take_fields(kind)(source)
             source.finish()
+            self._numbers.setdefault((kind, found), len(self._objects))
+            self._objects.append(found)
+            self._entries.append((name, data))
 
     def decode(self, data: bytes, kinds: Sequence[Any]) -> list[Any]:
         """The values that bytes are, each of its type.

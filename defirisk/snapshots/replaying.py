@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from defirisk.auditing import assembly
 from defirisk.auditing.ask import Ask
-from defirisk.auditing.begin import Begun
+from defirisk.auditing.begin import Begun, kept_unless_empty, manifest_of, refuse_another
 from defirisk.auditing.binding import Planner
 from defirisk.auditing.listing import Wallet, put_wallets
 from defirisk.auditing.result import AuditResult, RunFigures
@@ -150,13 +150,31 @@ async def replay(
     file = SnapshotFile(Path(ask.source))
     refuse_fallbacks(_told(file), strict=ask.strict)
     job = Job(str(file.path.absolute()), file.head.digest, ask)
-    with state_for(None, resume=False) as state:
-        done = await _Replaying(state, file, progress).run(job, cluster)
-        result = _concluded(ask, file, state, done)
-    result = replace(result, run=replace(result.run, seconds=round(time.monotonic() - started, 3)))
-    if deliver:
-        deliver(result)
+    with state_for(ask.state_of(), resume=ask.resume) as state:
+        begun = _begun(ask, state, file)
+        with kept_unless_empty(state, begun):
+            done = await _Replaying(state, file, progress).run(job, cluster)
+            result = _concluded(ask, begun, file, state, done)
+        result = replace(result, run=replace(result.run, seconds=round(time.monotonic() - started, 3)))
+        if deliver:
+            deliver(result)
+        if ask.state_of() is not None:
+            state.remove()
     return result
+
+
+def _begun(ask: Ask, state: State, file: SnapshotFile) -> Begun:
+    """A replay that begins, or goes on if it is of the same snapshot with the same options.
+
+    Raises:
+        StateUnusable: it is not.
+    """
+    stored = state.manifest()
+    if stored is None:
+        state.begin(manifest_of(ask, {"digest": file.head.digest}))
+    else:
+        refuse_another(stored, ask, file.head.digest)
+    return replace(begun_of(file), stored=stored)
 
 
 def _refuse_what_is_a_chain_s(ask: Ask) -> None:
@@ -169,7 +187,6 @@ def _refuse_what_is_a_chain_s(ask: Ask) -> None:
             ("--fixture", where.fixture),
             ("--block", where.block is not None),
             ("--market", where.markets),
-            ("--resume", ask.resume),
             ("--set", ask.terms.what_if.changes),
         )
         if one
@@ -178,7 +195,7 @@ def _refuse_what_is_a_chain_s(ask: Ask) -> None:
         raise InputError(
             f"{Path(ask.source).name} is a snapshot, which holds its own chain, block and markets as they are: leave "
             f"out {', '.join(given)}",
-            hint="take another snapshot for others; --set is of a chain or a recording; a replay is begun anew",
+            hint="take another snapshot for others; --set is of a chain or a recording",
         )
 
 
@@ -192,15 +209,17 @@ class _Replaying:
 
     def __init__(self, state: State, file: SnapshotFile, progress: ProgressHook | None) -> None:
         self._state, self._file, self._progress = state, file, progress
-        self._done: set[int] = set()
-        self._wallets = 0
+        parts = range(len(file.head.parts))
+        self._done = {number for number in parts if state.record_file(number).exists()}
+        self._left = [number for number in parts if number not in self._done]
+        self._wallets = sum(file.head.parts[number].wallets for number in self._done)
 
     async def run(self, job: Job, cluster: Any) -> Collection[int]:
-        numbers = range(len(self._file.head.parts))
+        numbers = self._left
         if cluster is not None:
             await asyncio.to_thread(self._keep_all, on_cluster(cluster, replay_part, job, numbers))
             return self._done
-        distinct = self._file.head.listing.distinct
+        distinct = self._file.head.listing.distinct - self._wallets
         count = min(_processes(distinct) if job.ask.workers is None else job.ask.workers, len(numbers))
         with workers(count) as pool:
             waiting = {asyncio.ensure_future(self._here(pool, job, number)) for number in numbers}
@@ -220,9 +239,9 @@ class _Replaying:
             self._keep(number, piece)
 
     def _keep(self, number: int, piece: Piece) -> None:
-        save(self._state, number, piece.tables, piece.record)
         labelled = self._file.labels(number) if self._file.head.listing.labels else ()
         put_wallets(self._state, number, (Wallet(address, labels) for address, labels in labelled))
+        save(self._state, number, piece.tables, piece.record)
         self._done.add(number)
         self._wallets += self._file.head.parts[number].wallets
         if self._progress:
@@ -234,8 +253,7 @@ def _processes(wallets: int) -> int:
     return min(MOST, os.cpu_count() or 1) if usual(wallets) else 0
 
 
-def _concluded(ask: Ask, file: SnapshotFile, state: State, done: Collection[int]) -> AuditResult:
-    begun = begun_of(file)
+def _concluded(ask: Ask, begun: Begun, file: SnapshotFile, state: State, done: Collection[int]) -> AuditResult:
     planner = Planner(ask, begun)
     pieces = assembly.Pieces(state, begun, done, planner.failing_plan(), ("", ""))
     summary = pieces.summary()
@@ -256,7 +274,7 @@ def _concluded(ask: Ask, file: SnapshotFile, state: State, done: Collection[int]
         warnings=file.head.warnings,
         source=file.path.name,
         resumable=False,
-        figures=RunFigures(requests=None, retried=0, resumed=False, seconds=0.0),
+        figures=RunFigures(requests=None, retried=0, resumed=begun.resumed, seconds=0.0),
     )
 
 

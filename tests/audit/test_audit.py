@@ -3,11 +3,8 @@
 import csv
 import gzip
 import json
-import os
-import pty
 import random
 import re
-import select
 import subprocess
 import sys
 from collections import Counter
@@ -38,6 +35,8 @@ from defirisk.report import audit as report
 from defirisk.risk.binding import known_assets, validate
 from defirisk.risk.families import FamilyBook
 from defirisk.risk.scenario_files import parse_drops
+from tests.support.faulty_server import held
+from tests.support.terminal import on_terminal, with_bar_after
 
 from .conftest import DEMO, LIQUIDATABLE, RECORDING, STRANGER, WALLETS, lasting, live
 
@@ -271,6 +270,11 @@ def test_top_keeps_full_replays_as_check_writes_them(audit, wallets, tmp_path):
     worst = [one["address"] for one in ran.json["units"][0]["worst"][:3]]
     assert [account["address"] for account in document["accounts"]] == worst
     assert all(account["positions"][0]["scenarios"][0]["liquidations"] for account in document["accounts"])
+    (shared,) = document["shared_losses"]
+    here = [p for a in document["accounts"] for p in a["positions"] if p["market"] == shared["market"]]
+    lost = [one for position in here for one in position["scenarios"][0]["bad_debt"]]
+    losses = [one["amount_raw"] for one in lost if one["asset"] == shared["asset"]]
+    assert (shared["positions"], shared["amount_raw"]) == (len(losses), str(sum(map(int, losses))))
     assert audit(wallets, "--top", "3").code == 2
     assert audit(wallets, "--top", "1", "--top-output", tmp_path / "t.json").code == 0
     assert (tmp_path / "t.json").exists()
@@ -426,21 +430,16 @@ def test_bands_begin_at_their_lower_edge():
 
 
 def test_the_bar_tells_how_fast_and_is_gone_before_the_summary(wallets, endpoint):
-    endpoint.latency = 0.1
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(live(endpoint, wallets, "--chunk", "3", "--drop", "20"), stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    sent = b""
-    while select.select([ours], [], [], 60)[0]:
-        try:
-            sent += os.read(ours, 65536)
-        except OSError:
-            break
-    os.close(ours)
-    assert process.wait(30) == 0
-    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", sent.decode())
-    assert re.search(r" of 69, [0-9]+/s", shown)
-    assert re.search(r"\x1b\[2K(\x1b\[[0-9;]*m)*chain 31337, block 712", sent.decode()), "it stands beside the bar"
+    command = with_bar_after(0, *live(endpoint, wallets, "--chunk", "3", "--drop", "20")[3:])
+    with held(endpoint, lambda asked: WALLETS[-1][2:].lower() in json.dumps(asked).lower()) as go_on:
+
+        def seen(shown):
+            if re.search(r" of 69, [0-9]+/s", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)):
+                go_on.set()
+
+        code, _, shown = on_terminal(command, seen, both=True)
+    assert (code, go_on.is_set()) == (0, True)
+    assert re.search(r"\x1b\[2K(\x1b\[[0-9;]*m)*chain 31337, block 712", shown), "it stands beside the bar"
 
 
 def test_help_stays_light(tmp_path):

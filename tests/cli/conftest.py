@@ -73,7 +73,7 @@ def spawn() -> Run:
 
     def invoke(*args: str, **options: Any) -> Ran:
         command = [sys.executable, "-m", "defirisk", *args]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return invoke

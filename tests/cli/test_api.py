@@ -19,7 +19,9 @@ from tests.support.rpc_server import RpcServer
 
 from .conftest import CLOSE, LIQUIDATABLE, RECORDING, STRANGER, Run
 
-CALLS = ("audit", "check", "check_chains", "check_policy", "demo", "load_fixture", "markets", "record", "refresh")
+CALLS = (
+    "audit", "check", "check_chains", "check_policy", "demo", "find_borrowers", "load_fixture", "markets", "record", "refresh", "snapshot",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +33,9 @@ def result() -> defirisk.CheckResult:
 def test_the_public_surface() -> None:
     assert set(dir(defirisk)) == {*defirisk.__all__, "__version__"}
     assert sorted(defirisk.__all__) == [
-        "AuditResult", "CheckResult", "CheckSetResult", "DefiriskError", "InputError", "Move", "ReadError", "RefreshResult", "Scenario", "WhatIf", "audit", "audit_async", "check",
-        "check_async", "check_chains", "check_chains_async", "check_policy", "check_policy_async", "demo", "load_fixture", "markets", "record",
-        "record_async", "refresh", "refresh_async",
+        "AuditResult", "BorrowersResult", "CheckResult", "CheckSetResult", "DefiriskError", "InputError", "Move", "ReadError", "RefreshResult", "Scenario", "SnapshotResult", "WhatIf", "audit", "audit_async", "check",
+        "check_async", "check_chains", "check_chains_async", "check_policy", "check_policy_async", "demo", "find_borrowers", "find_borrowers_async", "load_fixture", "markets", "record",
+        "record_async", "refresh", "refresh_async", "snapshot", "snapshot_async",
     ]  # fmt: skip
     for name in defirisk.__all__:
         assert getattr(defirisk, name).__doc__, name
@@ -62,7 +64,7 @@ def test_every_call_says_its_arguments_and_errors(name: str) -> None:
     assert all(p.annotation is not inspect.Parameter.empty for p in inspect.signature(call).parameters.values())
 
 
-@pytest.mark.parametrize("name", ["audit", "check", "check_chains", "check_policy", "record", "refresh"])
+@pytest.mark.parametrize("name", ["audit", "check", "check_chains", "check_policy", "find_borrowers", "record", "refresh", "snapshot"])
 def test_both_faces_take_and_say_the_same(name: str) -> None:
     sync, awaited = getattr(defirisk, name), getattr(defirisk, f"{name}_async")
     assert (sync.__name__, sync.__qualname__, awaited.__name__) == (name, name, f"{name}_async")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from defirisk.cli.output import HINT_LENGTH
+
 from .conftest import CLOSE, RECORDING, STRANGER, Run
 
 WRONG_CHECKSUM = STRANGER[:-1] + "D"
@@ -23,6 +25,8 @@ HOSTILE = "\x1b[31m" + "x" * 2000
         ((CLOSE, "--rpc", "http://127.0.0.1:1/", "--chain", "base", "--chain", "ethereum"), 2, "several chains"),
         ((CLOSE, "--rpc", "http://127.0.0.1:1/", "--fixture", str(RECORDING)), 2, "both an endpoint and a recording"),
         ((CLOSE, "--rpc", "http://127.0.0.1:1/"), 3, "error[endpoint-unreachable]"),
+        ((CLOSE, "--rpc", "http://127.0.0.1:1/", "--market", "aave-v3@0x12"), 2, "error[invalid-address]"),
+        ((CLOSE, "--rpc", "http://127.0.0.1:1/", "--market", "mystery@" + STRANGER), 2, "error[unknown-market]"),
         ((CLOSE, "--drop", "120"), 2, "error[bad-move]"),
         ((CLOSE, "--drop", "abc"), 2, "error[bad-move]"),
         ((CLOSE, "--shock", "WETH"), 2, "error[bad-move]"),
@@ -48,7 +52,8 @@ def test_one_line_and_the_right_code(run: Run, args: tuple[str, ...], code: int,
     assert said in ran.err
     assert "Traceback" not in ran.err
     assert not {c for c in ran.err if c < " "} - {"\n"}
-    assert max(map(len, ran.err.splitlines())) < 700
+    for line in ran.err.splitlines():
+        assert len(line) < (len("hint: ") + HINT_LENGTH if line.startswith("hint: ") else 700)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -48,7 +47,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(30) == 0
+    assert process.wait(300) == 0
 
 
 def test_a_pipe_gets_no_colour_and_80_columns() -> None:
@@ -76,7 +75,7 @@ def on_terminal(columns: int, **environment: str) -> str:
     process = subprocess.Popen(CHECK, stdout=theirs, stderr=theirs, stdin=theirs, env=settings)
     os.close(theirs)
     sent = b""
-    while select.select([ours], [], [], 30)[0]:
+    while select.select([ours], [], [], 300)[0]:
         try:
             more = os.read(ours, 65536)
         except OSError:
@@ -85,7 +84,7 @@ def on_terminal(columns: int, **environment: str) -> str:
             break
         sent += more
     os.close(ours)
-    assert process.wait(30) == 0
+    assert process.wait(300) == 0
     return sent.decode()
 
 
@@ -111,12 +110,12 @@ def test_an_interrupt_is_130() -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        silent.settimeout(30)
+        silent.settimeout(300)
         connection, _ = silent.accept()
-        time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-        connection.close()
+        with connection:
+            assert connection.recv(1)  # it has asked
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (130, "")
     assert err.strip() == "interrupted: nothing was written, nothing is kept"
 
@@ -156,6 +155,12 @@ def test_the_options_of_check_are_listed_by_what_they_are_about() -> None:
     command = app.get_command(None, "check")  # type: ignore[arg-type]
     for option in (one for one in command.params if isinstance(one, click.Option)):
         assert sum(line.split()[:1] in ([option.opts[0]], [f"{option.opts[0]},"]) for line in lines) == 1, option.name
+
+
+def test_a_mistyped_command_is_answered_with_what_is_near(run: Run) -> None:
+    for typed, answer in (("chek", "'chek'. Did you mean check?"), ("nothing", "'nothing'.")):
+        ran = run(typed)
+        assert (ran.code, ran.out, ran.err.splitlines()[-1]) == (2, "", f"Error: No such command {answer}")
 
 
 def test_only_check_takes_several_chains_and_says_so(run: Run) -> None:

@@ -30,6 +30,7 @@ OPTIONS = (
     # A block is mined when it is asked for, and is done with when that is answered. Mined by itself, a transaction may
     # be in the pool still when its receipt is there: taken up again after a revert, it is in the next pending block.
     "--no-mining",
+    "--order=fifo",
     # Otherwise anvil writes the state after every block to its cache on disk: gigabytes a session, never cleaned up.
     "--prune-history=32",
 )

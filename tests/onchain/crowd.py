@@ -66,7 +66,7 @@ class Crowd:
 def crowd(wallets: int = 1_000, seed: int = 1) -> Iterator[Crowd]:
     """A chain with the market and its wallets, its clock stopped; every thirtieth wallet has nothing."""
     with running() as rpc:
-        evm = Evm(rpc, OWNER)
+        evm = Evm(rpc, OWNER, gathers=True)
         place_multicall(evm)
         world = World(deploy_v36(evm, RESERVES_20))
         lens = evm.deploy(artifacts.ui_v36()["UiPoolDataProviderV3"], *[world.market.feeds["WETH"].address] * 2)

@@ -132,15 +132,16 @@ def configure(market: Deployment, reserve: Reserve) -> None:
     """A reserve's risk parameters, the same calls in every revision."""
     asset = market.tokens[reserve.symbol].address
     send = market.configurator.send
-    if reserve.threshold:
-        send("configureReserveAsCollateral", asset, reserve.ltv, reserve.threshold, reserve.bonus)
-    if reserve.ceiling:
-        send("setDebtCeiling", asset, reserve.ceiling)
-    if reserve.borrowable:
-        send("setReserveBorrowing", asset, True)
-    send("setReserveFactor", asset, reserve.reserve_factor)
-    send("setLiquidationProtocolFee", asset, reserve.protocol_fee)
-    send("setBorrowableInIsolation", asset, reserve.in_isolation)
+    with market.evm.together():
+        if reserve.threshold:
+            send("configureReserveAsCollateral", asset, reserve.ltv, reserve.threshold, reserve.bonus)
+        if reserve.ceiling:
+            send("setDebtCeiling", asset, reserve.ceiling)
+        if reserve.borrowable:
+            send("setReserveBorrowing", asset, True)
+        send("setReserveFactor", asset, reserve.reserve_factor)
+        send("setLiquidationProtocolFee", asset, reserve.protocol_fee)
+        send("setBorrowableInIsolation", asset, reserve.in_isolation)
 
 
 def bind_tokens(market: Deployment, code: dict[str, artifacts.Artifact], names: tuple[str, str]) -> None:

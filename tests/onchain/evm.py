@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from eth_abi import decode
@@ -51,52 +51,63 @@ class Evm:
     owner: str
     sent: int = 0
     known: Coder = field(default_factory=lambda: Coder(()))  # errors and events of every ABI met
+    gathers: bool = False  # many transactions to a block: quicker, and not for a chain that is told block by block
+    gathered: list[tuple[Transaction, str]] | None = None  # with their hashes, while a block is gathered
 
     def send(self, to: str | None, data: str, sender: str | None = None) -> Receipt:
         """Mine a block of this one transaction; its receipt, whatever its status."""
         return self.send_all([Transaction(to, data, sender or self.owner)])[0]
 
     def send_all(self, transactions: Sequence[Transaction]) -> list[Receipt]:
-        """Mine a block of them, each sender's in this order; their receipts, whatever their status."""
-        nonces = self._nonces(transactions)
-        fields = [self._fields(one, nonce) for one, nonce in zip(transactions, nonces, strict=True)]
-        hashes = self.rpc.batch([("eth_sendTransaction", (one,)) for one in fields])
-        refused = [one for one in hashes if isinstance(one, RpcError)]
-        if refused:
-            raise refused[0]
+        """Mine a block of them, in this order; their receipts, whatever their status."""
+        return self._mined([self._post(one) for one in transactions])
+
+    def _post(self, one: Transaction) -> str:
+        """Into the node's pool; its hash. A gas limit of its own for each: a hash says once what became of it."""
+        self.sent += 1
+        fields = {"from": one.sender, "data": one.data, "gas": hex(GAS + self.sent), "gasPrice": "0x0", "to": one.to}
+        sent: str = self.rpc("eth_sendTransaction", {k: v for k, v in fields.items() if v is not None})
+        return sent
+
+    def _mined(self, hashes: Sequence[str]) -> list[Receipt]:
         self.rpc("evm_mine")
         receipts = self.rpc.batch([("eth_getTransactionReceipt", (one,)) for one in hashes])
         assert None not in receipts, "a transaction was not mined"
         return receipts
 
-    def _nonces(self, transactions: Sequence[Transaction]) -> list[int | None]:
-        """One each where there are several: the node may take the members of a batch in any order."""
-        if len(transactions) == 1:
-            return [None]
-        senders = list(dict.fromkeys(one.sender for one in transactions))
-        counts = self.rpc.batch([("eth_getTransactionCount", (sender, "latest")) for sender in senders])
-        following = {sender: count(int(first, 16)) for sender, first in zip(senders, counts, strict=True)}
-        return [next(following[one.sender]) for one in transactions]
-
-    def _fields(self, one: Transaction, nonce: int | None) -> dict[str, str]:
-        # A gas limit of its own for each: one that is sent again after a revert to a snapshot has a hash of its own.
-        self.sent += 1
-        fields = {"from": one.sender, "data": one.data, "gas": hex(GAS + self.sent), "gasPrice": "0x0", "to": one.to}
-        if nonce is not None:
-            fields["nonce"] = hex(nonce)
-        return {name: value for name, value in fields.items() if value is not None}
-
     def must(self, what: str, to: str | None, data: str, sender: str | None = None) -> Receipt:
-        """Mine one transaction that has to succeed."""
-        return self.must_all(what, [Transaction(to, data, sender or self.owner)])[0]
+        """Mine one transaction that has to succeed; no receipt while a block is gathered."""
+        sent = Transaction(to, data, sender or self.owner)
+        if self.gathered is None:
+            return self.must_all(what, [sent])[0]
+        self.gathered.append((sent, self._post(sent)))
+        return {}
 
     def must_all(self, what: str, transactions: Sequence[Transaction]) -> list[Receipt]:
         """Mine a block of transactions that have to succeed."""
         receipts = self.send_all(transactions)
+        self._check(what, transactions, receipts)
+        return receipts
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent inside has to succeed, in this order. It may be one block, and be seen only afterwards."""
+        if not self.gathers:
+            yield
+            return
+        self.gathered = gathered = []
+        try:
+            yield
+        finally:
+            self.gathered = None
+        if gathered:
+            receipts = self._mined([sent for _, sent in gathered])
+            self._check("one of a block", [one for one, _ in gathered], receipts)
+
+    def _check(self, what: str, transactions: Sequence[Transaction], receipts: Sequence[Receipt]) -> None:
         for one, receipt in zip(transactions, receipts, strict=True):
             if not succeeded(receipt):
                 raise self.reverted(what, one)
-        return receipts
 
     def reverted(self, what: str, one: Transaction) -> Reverted:
         """Why the same transaction reverts, asked by eth_call."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from defirisk.model import Ended, Liquidation, Position
 from defirisk.risk.replay import Replay, replay
@@ -54,14 +53,32 @@ class Scene:
         return f"{self.world.market.rules} {self.kind} {self.wallet} under {self.shock}"
 
 
+@dataclass(frozen=True)
+class Order:
+    """How the chain's own numbers rank the pairs of a wallet (DESIGN.md, "Replay"). `None` where it is only ours to
+    say: for a search, and in an eMode of V3.0 with its own price, where a value depends on who asks.
+    """
+
+    prices: Mapping[str, int]
+    first_by: Mapping[str, int] | None  # of each collateral, smaller first; then comes its value
+
+    def ranking(self, held: Held) -> list[tuple[str, str]]:
+        tokens, first_by = list(held), self.first_by or {}
+        worth = {s: held[s].supply * self.prices[s] // 10 ** BY_SYMBOL[s].decimals for s in tokens}
+        owes = {s: held[s].debt * self.prices[s] // 10 ** BY_SYMBOL[s].decimals for s in tokens}
+        collateral = [s for s in tokens if held[s].counts and held[s].supply]
+        collateral.sort(key=lambda s: (first_by.get(s, 0), -worth[s], tokens.index(s)))
+        debts = sorted((s for s in tokens if held[s].debt), key=lambda s: (-owes[s], tokens.index(s)))
+        return [(c, d) for c in collateral for d in debts]
+
+
 @dataclass
 class Walk:
     """A replay under way on the chain: what the wallet holds there now."""
 
     scene: Scene
     done: Replay
-    liquidator: str
-    prices: Mapping[str, int]
+    order: Order
     held: Held
 
     def __str__(self) -> str:
@@ -81,11 +98,11 @@ def follow_all(scenes: Sequence[Scene], liquidator: str, tally: Tally) -> list[R
     if not scenes:
         return []
     world = scenes[0].world
-    prices, held = world.prices(), world.holdings([scene.wallet for scene in scenes])
-    by_address = world.by_address(prices)
+    prices, wallets = world.prices(), [scene.wallet for scene in scenes]
+    held, by_address = world.holdings(wallets), world.by_address(prices)
     walks = [
-        Walk(scene, replayed(scene, liquidator, by_address), liquidator, prices, held[scene.wallet])
-        for scene in scenes
+        Walk(scene, replayed(scene, liquidator, by_address), Order(prices, first_by), held[scene.wallet])
+        for scene, first_by in zip(scenes, firsts(world, wallets, liquidator), strict=True)
     ]
     going = [walk for walk in walks if walk.step(0)]
     number = 0
@@ -150,10 +167,10 @@ def send_reduced(scene: Scene, step: Liquidation, refusal: Refusal, tally: Tally
 
 def check_skipped(walk: Walk, step: Liquidation, tally: Tally) -> None:
     """Pairs that this liquidator would have preferred are refused by the contract, whatever the amount."""
-    if walk.liquidator not in ORDERS or in_keyed_emode(walk.scene):
+    if walk.order.first_by is None:
         return
     chosen = walk.scene.pair(step)
-    ranked = ranking(walk, walk.liquidator)
+    ranked = walk.order.ranking(walk.held)
     assert chosen in ranked, f"{walk}: {chosen}"
     better = ranked[: ranked.index(chosen)]
     check_refused(walk, better)
@@ -196,7 +213,7 @@ def _nothing_to_seize(walk: Walk, health: int, collateral: int) -> None:
 
 def _rules(walk: Walk, health: int, collateral: int) -> None:
     assert health < 10**18, str(walk)
-    pairs = ranking(walk, "largest")
+    pairs = walk.order.ranking(walk.held)
     assert pairs, str(walk)
     check_refused(walk, pairs)
 
@@ -208,34 +225,32 @@ ENDINGS: dict[Ended, Callable[[Walk, int, int], None]] = {
 }
 
 
-def in_keyed_emode(scene: Scene) -> bool:
-    """In an eMode of V3.0 with its own price a value depends on who asks: the order is then only ours to define."""
-    keyed = {mode.id for mode in scene.world.market.emodes if mode.price_key}
-    return bool(keyed) and scene.world.market.pool.call("getUserEMode", scene.wallet) in keyed
+# --- who takes what first -----------------------------------------------------------------------------------------
 
 
-def ranking(walk: Walk, liquidator: str) -> list[tuple[str, str]]:
-    """The pairs in a liquidator's order, from the chain's own numbers (DESIGN.md, "Replay")."""
-    held, tokens = walk.held, list(walk.held)
-    worth = {s: held[s].supply * walk.prices[s] // 10 ** BY_SYMBOL[s].decimals for s in tokens}
-    owes = {s: held[s].debt * walk.prices[s] // 10 ** BY_SYMBOL[s].decimals for s in tokens}
-    collateral = [s for s in tokens if held[s].counts and held[s].supply]
-    debts = sorted((s for s in tokens if held[s].debt), key=lambda s: (-owes[s], tokens.index(s)))
-    key = ORDERS[liquidator]
-    collateral.sort(key=lambda s: (*key(walk.scene, s), -worth[s], tokens.index(s)))
-    return [(c, d) for c in collateral for d in debts]
+def firsts(world: World, wallets: Sequence[str], liquidator: str) -> list[Mapping[str, int] | None]:
+    """Of each wallet, by what the liquidator ranks collateral before its value."""
+    keyed = {mode.id for mode in world.market.emodes if mode.price_key}
+    modes = world.modes(wallets)
+    if liquidator == "largest":
+        return [None if mode in keyed else {} for mode in modes]
+    if liquidator == "best-bonus":
+        terms = bonuses(world)
+        return [None if mode in keyed else net_bonuses(world, terms, mode) for mode in modes]
+    return [None] * len(modes)
 
 
-def _by_net_bonus(scene: Scene, symbol: str) -> tuple[Any, ...]:
-    market, asset = scene.world.market, scene.world.asset(symbol)
-    mode = market.pool.call("getUserEMode", scene.wallet)
-    own = market.data.call("getReserveConfigurationData", asset)[3]
-    bonus = next((m.bonus for m in market.emodes if m.id == mode and symbol in m.collateral), own)
-    fee = market.data.call("getLiquidationProtocolFee", asset)
-    return (-(bonus - 10_000) * (10_000 - fee),)
+def bonuses(world: World) -> dict[str, tuple[int, int]]:
+    """Each reserve's own bonus (10500 is 5 %) and the part of it that is the protocol's, basis points."""
+    data = world.market.data
+    asked = {symbol: world.asset(symbol) for symbol in world.market.tokens}
+    return {
+        symbol: (data.call("getReserveConfigurationData", asset)[3], data.call("getLiquidationProtocolFee", asset))
+        for symbol, asset in asked.items()
+    }
 
 
-ORDERS: dict[str, Callable[[Scene, str], tuple[Any, ...]]] = {
-    "largest": lambda scene, symbol: (),
-    "best-bonus": _by_net_bonus,
-}
+def net_bonuses(world: World, terms: Mapping[str, tuple[int, int]], mode: int) -> dict[str, int]:
+    """What is left of the bonus to a liquidator in this eMode, the largest first."""
+    inside = {s: one.bonus for one in world.market.emodes if one.id == mode for s in one.collateral}
+    return {s: -(inside.get(s, own) - 10_000) * (10_000 - fee) for s, (own, fee) in terms.items()}

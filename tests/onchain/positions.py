@@ -146,14 +146,15 @@ def plans(rules: str, rng: random.Random) -> list[Plan]:
 
 def open_position(world: World, wallet: str, plan: Plan, rng: random.Random) -> None:
     """Carry out a plan with the real contracts."""
-    if plan.emode:
-        world.enter_emode(wallet, plan.emode)  # first: from 3.6 on it decides which supplies count
-    for symbol, value in plan.supplies:
-        world.supply(wallet, symbol, _tokens(symbol, value, rng))
-    for symbol, amount in plan.units:
-        world.supply(wallet, symbol, amount)
-    for symbol in plan.on:
-        world.use_as_collateral(wallet, symbol, True)
+    with world.together():
+        if plan.emode:
+            world.enter_emode(wallet, plan.emode)  # first: from 3.6 on it decides which supplies count
+        for symbol, value in plan.supplies:
+            world.supply(wallet, symbol, _tokens(symbol, value, rng))
+        for symbol, amount in plan.units:
+            world.supply(wallet, symbol, amount)
+        for symbol in plan.on:
+            world.use_as_collateral(wallet, symbol, True)
     for symbol in plan.off:
         if world.holdings([wallet])[wallet][symbol].counts:
             world.use_as_collateral(wallet, symbol, False)
@@ -165,13 +166,15 @@ def _borrow(world: World, wallet: str, plan: Plan) -> None:
     owed = {symbol for symbol, _ in (*plan.borrows, *plan.stable, *plan.owes)}
     raised = {symbol for symbol, _ in (*plan.supplies, *plan.units)} - owed
     world.set_prices({symbol: int(now[symbol] * plan.boost) for symbol in raised})
-    for symbol, amount in plan.owes:
-        world.borrow(wallet, symbol, amount)
+    with world.together():
+        for symbol, amount in plan.owes:
+            world.borrow(wallet, symbol, amount)
     available = int(world.account(wallet).available * plan.use)
-    for mode, parts in ((VARIABLE, plan.borrows), (STABLE, plan.stable)):
-        for symbol, share in parts:
-            amount = int(available * share) * 10 ** BY_SYMBOL[symbol].decimals // now[symbol]
-            world.borrow(wallet, symbol, max(amount, 1), mode)
+    with world.together():
+        for mode, parts in ((VARIABLE, plan.borrows), (STABLE, plan.stable)):
+            for symbol, share in parts:
+                amount = int(available * share) * 10 ** BY_SYMBOL[symbol].decimals // now[symbol]
+                world.borrow(wallet, symbol, max(amount, 1), mode)
     world.set_prices({symbol: now[symbol] for symbol in raised})
 
 

@@ -6,11 +6,13 @@ import json
 
 import pytest
 
-from . import toolchain
-from .evm import MAX
+from . import artifacts, toolchain
+from .anvil import GENESIS, leap, running
+from .deploy import OWNER
+from .evm import MAX, Evm
 from .shocks import shocks
 from .toolchain import CONTRACTS, ToolchainError
-from .world import Refusal, World
+from .world import LIQUIDATOR, Refusal, World
 
 
 def test_versions_are_pinned_and_the_lock_names_no_registry() -> None:
@@ -82,6 +84,32 @@ def test_the_clock_stands_still(chain: World) -> None:
         for _ in range(3):
             chain.rpc("evm_mine")
         assert chain.accounts(chain.addresses) == before
+
+
+def test_a_transaction_waits_for_its_block_and_leaves_nothing_behind(chain: World) -> None:
+    """What is in the pool still when a snapshot is gone back to is taken up again: then "pending" shows what is undone."""
+    number, token = chain.rpc("eth_blockNumber"), chain.market.tokens["WETH"]
+    mint = {"from": chain.evm.owner, "to": token.address, "data": token.data("mint", LIQUIDATOR, 7), "gasPrice": "0x0"}
+    with chain.reverting():
+        chain.rpc("eth_sendTransaction", mint)
+        assert chain.rpc("eth_blockNumber") == number
+        chain.rpc("evm_mine")
+        assert chain.rpc("txpool_status") == {"pending": "0x0", "queued": "0x0"}
+    asked = {"to": token.address, "data": token.data("balanceOf", LIQUIDATOR)}
+    assert chain.rpc("eth_call", asked, "pending") == chain.rpc("eth_call", asked, "latest")
+
+
+def test_a_leap_is_as_if_so_many_blocks_had_been_mined() -> None:
+    """Same second, same accounts, a number further on; and the chain goes on from there."""
+    with running() as rpc:
+        evm = Evm(rpc, OWNER)
+        feed = evm.deploy(artifacts.ours()["Feed"], 77)
+        leap(rpc, 10_000)
+        newest = rpc("eth_getBlockByNumber", "latest", False)
+        assert (int(newest["number"], 16), int(newest["timestamp"], 16)) == (10_001, GENESIS)
+        assert feed.call("latestAnswer") == 77
+        receipt = feed.send("set", 78)
+        assert (int(receipt["blockNumber"], 16), feed.call("latestAnswer")) == (10_002, 78)
 
 
 def test_there_are_enough_shocks_and_they_are_undone(chain: World) -> None:

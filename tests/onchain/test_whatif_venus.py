@@ -53,8 +53,9 @@ def theirs(made: Venus, wallet: str, kind: ActKind, symbol: str, amount: int | N
     """Send the owner's transactions; whether they went through: error codes are no reverts, the event decides."""
     one = made.markets[SYMBOLS.index(symbol)]
     if kind in (ActKind.DEPOSIT, ActKind.REPAY):
-        one.token.send("mint", wallet, amount if amount is not None else 10**12 * 10**one.kind.decimals)
-        one.token.send("approve", one.vtoken.address, MAX, sender=wallet)
+        with made.evm.together():
+            one.token.send("mint", wallet, amount if amount is not None else 10**12 * 10**one.kind.decimals)
+            one.token.send("approve", one.vtoken.address, MAX, sender=wallet)
     tokens = one.vtoken.call("balanceOf", wallet)
     calls = {
         ActKind.DEPOSIT: ("mint", amount),

@@ -215,20 +215,21 @@ def _vai(
 
 def _configure(made: VenusCore) -> None:
     comptroller, by_symbol = made.comptroller, {one.kind.symbol: one.vtoken.address for one in made.markets}
-    for symbol, terms in CORE.items():
-        comptroller.send("setLiquidationIncentive", by_symbol[symbol], WAD + terms.bonus * WAD // 100)
-        comptroller.send(
-            "setCollateralFactor", by_symbol[symbol], terms.factor * WAD // 100, terms.threshold * WAD // 100
-        )
-        comptroller.send("setIsBorrowAllowed", 0, by_symbol[symbol], True)
-    for pool, members in POOLS.items():
-        comptroller.send("createPool", f"pool {pool}")
-        comptroller.send("setAllowCorePoolFallback", pool, True) if pool == MAJORS else None
-        comptroller.send("addPoolMarkets", [pool] * len(members), [by_symbol[symbol] for symbol in members])
-        for symbol, terms in members.items():
-            comptroller.send("setLiquidationIncentive", pool, by_symbol[symbol], WAD + terms.bonus * WAD // 100)
-            factors = terms.factor * WAD // 100, terms.threshold * WAD // 100
-            comptroller.send("setCollateralFactor", pool, by_symbol[symbol], *factors)
-            comptroller.send("setIsBorrowAllowed", pool, by_symbol[symbol], True)
-    for setter in ("_setMarketSupplyCaps", "_setMarketBorrowCaps"):
-        comptroller.send(setter, list(by_symbol.values()), [MAX] * len(by_symbol))
+    with made.evm.together():
+        for symbol, terms in CORE.items():
+            comptroller.send("setLiquidationIncentive", by_symbol[symbol], WAD + terms.bonus * WAD // 100)
+            comptroller.send(
+                "setCollateralFactor", by_symbol[symbol], terms.factor * WAD // 100, terms.threshold * WAD // 100
+            )
+            comptroller.send("setIsBorrowAllowed", 0, by_symbol[symbol], True)
+        for pool, members in POOLS.items():
+            comptroller.send("createPool", f"pool {pool}")
+            comptroller.send("setAllowCorePoolFallback", pool, True) if pool == MAJORS else None
+            comptroller.send("addPoolMarkets", [pool] * len(members), [by_symbol[symbol] for symbol in members])
+            for symbol, terms in members.items():
+                comptroller.send("setLiquidationIncentive", pool, by_symbol[symbol], WAD + terms.bonus * WAD // 100)
+                factors = terms.factor * WAD // 100, terms.threshold * WAD // 100
+                comptroller.send("setCollateralFactor", pool, by_symbol[symbol], *factors)
+                comptroller.send("setIsBorrowAllowed", pool, by_symbol[symbol], True)
+        for setter in ("_setMarketSupplyCaps", "_setMarketBorrowCaps"):
+            comptroller.send(setter, list(by_symbol.values()), [MAX] * len(by_symbol))

@@ -156,7 +156,7 @@ def venus(stale: int = STALE_BLOCKS) -> Iterator[Venus]:
     """A market with positions and months of interest (so many blocks of it) that nobody accrued."""
     built = artifacts()  # before the chain's clock starts
     with anvil.running() as rpc:
-        made = deploy_venus(Evm(rpc, OWNER), built)
+        made = deploy_venus(Evm(rpc, OWNER, gathers=True), built)
         _provide(made)
         _people(made)
         _supply_liquidator(made)
@@ -212,8 +212,9 @@ def _market(
 
 
 def _provide(made: Venus) -> None:
-    for one in made.markets:
-        supply(made, PROVIDER, one, amount_of(one, 10_000_000_0000))
+    with made.evm.together():
+        for one in made.markets:
+            supply(made, PROVIDER, one, amount_of(one, 10_000_000_0000))
 
 
 def amount_of(one: VMarket, dollars: int) -> int:
@@ -239,12 +240,13 @@ def _people(made: Venus) -> None:
         luck = random.Random(f"venus {number}")
         held = luck.sample(made.markets, luck.randint(1, 4))
         worth = luck.choice([3_0000, 900_0000, 70_000_0000])
-        for one in held:
-            supply(made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999))
-        counted = held[1:] if number % 9 == 8 and len(held) > 1 else held
-        enter(made, wallet, counted)
-        if number % 10 == 9:
-            enter(made, wallet, made.markets[:1])  # perhaps entered and left empty
+        with made.evm.together():
+            for one in held:
+                supply(made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999))
+            counted = held[1:] if number % 9 == 8 and len(held) > 1 else held
+            enter(made, wallet, counted)
+            if number % 10 == 9:
+                enter(made, wallet, made.markets[:1])  # perhaps entered and left empty
         if number % 12 != 11:
             _borrow(made, wallet, luck)
 
@@ -261,13 +263,15 @@ def _borrow(made: Venus, wallet: str, luck: random.Random) -> None:
 
 
 def _supply_liquidator(made: Venus) -> None:
-    for one in made.markets:
-        one.token.send("mint", LIQUIDATOR, amount_of(one, 1_000_000_000_0000))
-        one.token.send("approve", one.vtoken.address, MAX, sender=LIQUIDATOR)
+    with made.evm.together():
+        for one in made.markets:
+            one.token.send("mint", LIQUIDATOR, amount_of(one, 1_000_000_000_0000))
+            one.token.send("approve", one.vtoken.address, MAX, sender=LIQUIDATOR)
 
 
 def stop_interest(made: Venus) -> None:
     """Accrue everything, and let nothing accrue any more."""
     still = made.evm.deploy(artifacts()["StillModel"])
-    for one in made.markets:
-        one.vtoken.send("_setInterestRateModel", still.address)
+    with made.evm.together():
+        for one in made.markets:
+            one.vtoken.send("_setInterestRateModel", still.address)

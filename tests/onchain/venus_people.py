@@ -29,9 +29,10 @@ def venus_core(stale: int = STALE_BLOCKS) -> Iterator[VenusCore]:
     """A market with positions and so many blocks of interest that nobody accrued."""
     built = artifacts()  # before the chain's clock starts
     with anvil.running() as rpc:
-        made = deploy(Evm(rpc, OWNER), built)
-        for one in made.markets:
-            supply(made, PROVIDER, one, amount_of(one, 10_000_000_0000))
+        made = deploy(Evm(rpc, OWNER, gathers=True), built)
+        with made.evm.together():
+            for one in made.markets:
+                supply(made, PROVIDER, one, amount_of(one, 10_000_000_0000))
         for number, wallet in enumerate(made.wallets):
             _settle(made, number, wallet)
         _supply_liquidator(made)
@@ -47,11 +48,12 @@ def _settle(made: VenusCore, number: int, wallet: str) -> None:
     luck = random.Random(f"venus core {number}")
     held = luck.sample(made.markets, luck.randint(2, 4))
     worth = luck.choice([3_0000, 900_0000, 70_000_0000])
-    for one in held:
-        supply(made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999))
-    enter(made, wallet, held[1:] if number % 9 == 8 else held)
-    if number % 10 == 9:
-        enter(made, wallet, made.markets[:1])  # perhaps entered and left empty
+    with made.evm.together():
+        for one in held:
+            supply(made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999))
+        enter(made, wallet, held[1:] if number % 9 == 8 else held)
+        if number % 10 == 9:
+            enter(made, wallet, made.markets[:1])  # perhaps entered and left empty
     if number % 3 == 2:
         _borrow_in_pool(made, wallet, luck, MAJORS if number % 2 else STRICT)
     elif number % 12 != 10:
@@ -87,12 +89,13 @@ def _mint_vai(made: VenusCore, wallet: str, luck: random.Random) -> None:
 
 
 def _supply_liquidator(made: VenusCore) -> None:
-    for one in made.markets:
-        one.token.send("mint", LIQUIDATOR, amount_of(one, 1_000_000_000_0000))
-        one.token.send("approve", one.vtoken.address, MAX, sender=LIQUIDATOR)
-    made.vai.send("rely", OWNER)
-    made.vai.send("mint", LIQUIDATOR, 10**9 * WAD)
-    made.vai.send("approve", made.controller.address, MAX, sender=LIQUIDATOR)
+    with made.evm.together():
+        for one in made.markets:
+            one.token.send("mint", LIQUIDATOR, amount_of(one, 1_000_000_000_0000))
+            one.token.send("approve", one.vtoken.address, MAX, sender=LIQUIDATOR)
+        made.vai.send("rely", OWNER)
+        made.vai.send("mint", LIQUIDATOR, 10**9 * WAD)
+        made.vai.send("approve", made.controller.address, MAX, sender=LIQUIDATOR)
 
 
 def with_liquidator(made: VenusCore, cut: int) -> Contract:
@@ -111,7 +114,8 @@ def with_liquidator(made: VenusCore, cut: int) -> Contract:
 def stop_interest(made: VenusCore) -> None:
     """Accrue everything, VAI too, and let nothing accrue any more."""
     still = made.evm.deploy(artifacts()["StillModel"])
-    for one in made.markets:
-        one.vtoken.send("_setInterestRateModel", still.address)
-    made.controller.send("accrueVAIInterest")
-    made.controller.send("setBaseRate", 0)
+    with made.evm.together():
+        for one in made.markets:
+            one.vtoken.send("_setInterestRateModel", still.address)
+        made.controller.send("accrueVAIInterest")
+        made.controller.send("setBaseRate", 0)

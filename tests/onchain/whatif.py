@@ -66,7 +66,8 @@ def theirs(world: World, wallet: str, kind: ActKind, symbol: str, amount: int | 
     """Send the owner's transaction; why it reverts, ``None`` where it does not. All of a debt may be two of them."""
     held = world.holdings([wallet])[wallet][symbol]
     if kind in (ActKind.DEPOSIT, ActKind.REPAY):
-        world.give(wallet, symbol, held.debt if amount is None else amount)
+        with world.together():
+            world.give(wallet, symbol, held.debt if amount is None else amount)
     asset, most = world.asset(symbol), MAX if amount is None else amount
     if kind is not ActKind.REPAY:
         return send(world, wallet, *CALLS[kind](asset, most, wallet))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from eth_utils import to_checksum_address
 
 from . import artifacts
+from .accounts import NO_DEBT, Account, Attempt, Holding, Liquidated, Refusal, Wallet
 from .deploy import TREASURY, Deployment
 from .evm import MAX, Contract, Evm, Transaction, succeeded
 from .rpc import Rpc, RpcError
@@ -17,8 +18,8 @@ from .views import ask
 
 LIQUIDATOR = to_checksum_address("0x000000000000000000000000000000000011D011")
 PROVIDER = to_checksum_address("0x0000000000000000000000000000000000011111")  # of liquidity
-NO_DEBT = MAX
 VARIABLE, STABLE = 2, 1
+__all__ = ["NO_DEBT", "Account", "Attempt", "Holding", "Liquidated", "Refusal", "Wallet", "World"]
 ANSWER = "0x" + "0" * 64  # the slot of a feed's answer
 PLENTY = 10**15  # whole tokens of everything that the liquidator owns, except of 27 decimals
 
@@ -26,66 +27,6 @@ PLENTY = 10**15  # whole tokens of everything that the liquidator owns, except o
 def word(number: int) -> str:
     """A storage slot's value; a negative number as its two's complement."""
     return f"0x{number % 2**256:064x}"
-
-
-@dataclass(frozen=True)
-class Wallet:
-    """Someone with a position: `kind` says which sort it is meant to be."""
-
-    address: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Account:
-    """`getUserAccountData`: values in oracle units, ratios in basis points, health factor wad (2^256-1: no debt)."""
-
-    collateral: int
-    debt: int
-    available: int
-    threshold: int
-    ltv: int
-    health_factor: int
-
-
-@dataclass(frozen=True)
-class Holding:
-    """One wallet in one reserve, token base units."""
-
-    supply: int
-    scaled_supply: int
-    debt: int  # stable and variable
-    stable_debt: int
-    scaled_debt: int
-    counts: bool
-
-
-@dataclass(frozen=True)
-class Liquidated:
-    """What a `liquidationCall` did, from its events; token base units, by symbol."""
-
-    repaid: int
-    to_liquidator: int
-    fee: int
-    deficit: Mapping[str, int]
-    health_factor: int
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A `liquidationCall` to send: wallet, symbols of collateral and debt, base units (all by default)."""
-
-    wallet: str
-    collateral: str
-    debt: str
-    amount: int = MAX
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a `liquidationCall` reverted: the error's number (V3.0) or signature (V3.6)."""
-
-    reason: str
 
 
 @dataclass
@@ -161,7 +102,17 @@ class World:
             found[wallet][symbol] = Holding(supply, own, stable + variable, stable, scaled_debt, counts)
         return found
 
+    def modes(self, wallets: Sequence[str]) -> list[int]:
+        """Each wallet's eMode, 0 for none."""
+        if not self.market.emodes:
+            return [0] * len(wallets)
+        return ask([(self.market.pool, "getUserEMode", (wallet,)) for wallet in wallets])
+
     # What people do
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is sent inside may be one block."""
+        return self.evm.together()
 
     def give(self, wallet: str, symbol: str, amount: int) -> None:
         """Mint tokens and let the pool take them."""
@@ -187,9 +138,10 @@ class World:
 
     def fund_liquidator(self) -> None:
         """More than enough of every token, spendable by the pool."""
-        for reserve in self.market.reserves:
-            whole = PLENTY if reserve.decimals <= 18 else 10**12
-            self.give(LIQUIDATOR, reserve.symbol, whole * 10**reserve.decimals)
+        with self.together():
+            for reserve in self.market.reserves:
+                whole = PLENTY if reserve.decimals <= 18 else 10**12
+                self.give(LIQUIDATOR, reserve.symbol, whole * 10**reserve.decimals)
 
     def liquidate(self, wallet: str, collateral: str, debt: str, amount: int = MAX) -> Liquidated | Refusal:
         """Send `liquidationCall` for symbols; what its events say, or why it was refused."""

@@ -63,7 +63,7 @@ def plans(rng: random.Random) -> list[Plan]:
 def world_v20(seed: int = 1) -> Iterator[World]:
     """A chain with one market of V2 and all kinds of wallets, its clock stopped."""
     with running() as rpc:
-        evm = Evm(rpc, OWNER)
+        evm = Evm(rpc, OWNER, gathers=True)
         place_multicall(evm)
         made = World(deploy_v20(evm))
         populate(made, random.Random(f"2.0/{seed}"))

@@ -26,7 +26,7 @@ BORROWER = to_checksum_address("0x00000000000000000000000000000000000B0440")
 def world(rules: str, seed: int = 1) -> Iterator[World]:
     """A chain with one market of these rules and all kinds of wallets, its clock stopped."""
     with running() as rpc:
-        evm = Evm(rpc, OWNER)
+        evm = Evm(rpc, OWNER, gathers=True)
         place_multicall(evm)
         made = World(DEPLOY[rules](evm))
         populate(made, random.Random(f"{rules}/{seed}"))
@@ -51,24 +51,27 @@ def populate(made: World, rng: random.Random) -> None:
 
 def lend(made: World) -> None:
     """Enough of everything that no liquidation fails for want of cash."""
-    for reserve in made.market.reserves:
-        amount = LENT * 10**8 * 10**reserve.decimals // reserve.price
-        made.supply(PROVIDER, reserve.symbol, amount if reserve.decimals <= 18 else amount // 3)
+    with made.together():
+        for reserve in made.market.reserves:
+            amount = LENT * 10**8 * 10**reserve.decimals // reserve.price
+            made.supply(PROVIDER, reserve.symbol, amount if reserve.decimals <= 18 else amount // 3)
 
 
 def keep_busy(made: World) -> None:
     """Someone who borrows a third of every reserve, so that interest runs."""
     tokens, atokens = made.market.tokens, made.market.atokens
     cash = {symbol: token.call("balanceOf", atokens[symbol].address) for symbol, token in tokens.items()}
-    for symbol in ("WETH", "WBTC", "USDC", "DAI", "wstETH"):
-        made.supply(BORROWER, symbol, cash[symbol])
-    for reserve in made.market.reserves:
-        if reserve.borrowable:
-            made.borrow(BORROWER, reserve.symbol, cash[reserve.symbol] // 3)
+    with made.together():
+        for symbol in ("WETH", "WBTC", "USDC", "DAI", "wstETH"):
+            made.supply(BORROWER, symbol, cash[symbol])
+        for reserve in made.market.reserves:
+            if reserve.borrowable:
+                made.borrow(BORROWER, reserve.symbol, cash[reserve.symbol] // 3)
 
 
 def pass_time(made: World, rng: random.Random, seconds: int) -> None:
     """Interest accrues; a few reserves are touched, so that every index has its own age."""
     made.warp(seconds)
-    for reserve in rng.sample(made.market.reserves, 4):
-        made.supply(PROVIDER, reserve.symbol, rng.randrange(10**5, 10**6))
+    with made.together():
+        for reserve in rng.sample(made.market.reserves, 4):
+            made.supply(PROVIDER, reserve.symbol, rng.randrange(10**5, 10**6))

@@ -260,6 +260,22 @@ def test_annotations_are_ten_of_a_kind_and_a_note_for_the_rest() -> None:
     assert "13 more errors" in "".join(github.commands(result(*many), "x"))
 
 
+def test_what_could_not_be_read_is_said_once_for_all_rules(write: Write, check: Check) -> None:
+    """A wallet that the recording lacks: a line a market, not one for each rule and scenario."""
+    unknown = "0x00000000000000000000000000000000000000AA"
+    write(wallet(UNDER, "desk") + wallet(unknown, "stray") + RULES_OF_ALL)
+    ran = check("--report", "markdown=a.md", "--report", "csv=a.csv")
+    rules = "min_health_factor, survives, max_bad_debt, max_oracle_age"
+    assert (ran.code, " ".join(ran.out.split()).count(f"NOT JUDGED {rules}: stray in ")) == (3, 4)
+    assert ran.out.count("!! BREACH max_bad_debt: desk") == 2, "breaches of one rule stay apart"
+    text = Path("a.md").read_text()
+    assert text.count(f"| {rules.replace('_', chr(92) + '_')} | could not be read") == 4
+    assert "#### Not judged (20)" in text
+    same = [finding(Status.ERROR, rule=rule, text="not read") for rule in RULES]
+    [line] = github.commands(result(*same), "x")
+    assert "title=defirisk%3A min_health_factor%2C survives%2C max_bad_debt%2C max_oracle_age::desk in" in line
+
+
 def test_annotations_are_escaped() -> None:
     [line] = github.commands(result(finding(label="100%,a:b", text="50% at x:y, z")), "odd,name:%.toml")
     assert line == (

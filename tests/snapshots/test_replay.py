@@ -67,7 +67,7 @@ def test_addresses_on_the_line_are_a_list_too(tmp_path: Path, demo: Path) -> Non
     assert set(pq.read_table(tmp_path / "one.parquet")["address"].to_pylist()) == {wallet}
 
 
-@pytest.mark.parametrize("option", [("--market", "x"), ("--block", "1"), ("--rpc", "http://127.0.0.1:1"), ("--chain", "base"), ("--resume",)])
+@pytest.mark.parametrize("option", [("--market", "x"), ("--block", "1"), ("--rpc", "http://127.0.0.1:1"), ("--chain", "base"), ("--set", "x=1")])
 def test_what_a_snapshot_holds_itself_is_not_asked_for(demo: Path, option: tuple[str, ...], tmp_path: Path) -> None:
     ran = run("audit", str(demo), *option, "-o", str(tmp_path / "p.csv"))
     assert ran.code == 2

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
@@ -156,6 +157,21 @@ class FaultyServer:
     @property
     def url(self) -> str:
         return f"http://{self.host}"
+
+
+@contextmanager
+def held(server: FaultyServer, about: Callable[[Any], bool]) -> Iterator[threading.Event]:
+    """What asks about something waits for its answer until the event is set, or the block is left.
+
+    So who asks it gets that far, and is there and not at its end for as long as a test wants it to be.
+    """
+    go_on, was = threading.Event(), server.fault
+    server.fault = lambda number, asked: Wait(go_on.wait) if about(asked) else was(number, asked)
+    try:
+        yield go_on
+    finally:
+        server.fault = was
+        go_on.set()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from defirisk.policy.findings import PolicyResult, Status
-from defirisk.report.policy.lines import problem_text, sentence, urgent
+from defirisk.report.policy.lines import problem_text, sentence, together, urgent
 from defirisk.report.sanitize import clean
 
 MOST_OF_A_KIND: Final = 10
@@ -31,7 +31,8 @@ def commands(result: PolicyResult, file: str) -> Iterator[str]:
     """
     errors: list[Told] = [("policy", problem_text(one), one.line) for one in result.problems]
     causes = {problem.code for problem in result.problems}
-    errors += [(one.rule, sentence(one), one.line) for one in urgent(result) if one.code not in causes]
+    amiss = together(one for one in urgent(result) if one.code not in causes)
+    errors += [(rules, sentence(one), one.line) for one, rules in amiss]
     if result.changes is not None and result.fail_on.value in ("worse", "any"):
         errors += [("worse", clean(change.sentence), None) for change in result.changes.worse]
     warnings: list[Told] = [(one.code, clean(one.text), None) for one in result.warnings]

@@ -32,6 +32,15 @@ def by_rule(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return groups
 
 
+def together(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
+    """Each finding with its rule; what could not be read is the same for many rules, and is listed once with all."""
+    groups: dict[object, list[Finding]] = {}
+    for finding in findings:
+        unread = finding.status is Status.ERROR
+        groups.setdefault((finding.wallet, finding.market, finding.text) if unread else id(finding), []).append(finding)
+    return [(same[0], ", ".join(by_rule(same))) for same in groups.values()]
+
+
 def urgent(result: PolicyResult) -> list[Finding]:
     """What someone must act on: breaches first, then what could not be judged."""
     return [*result.of(Status.BREACH), *result.of(Status.ERROR)]

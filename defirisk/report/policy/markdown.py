@@ -8,7 +8,7 @@ from defirisk.policy.changes import Change, Changes
 from defirisk.policy.findings import Finding, PolicyResult, Status, worst
 from defirisk.report.check import Check
 from defirisk.report.figures import moment
-from defirisk.report.policy.lines import by_rule, by_wallet, problem_text
+from defirisk.report.policy.lines import by_rule, by_wallet, problem_text, together
 from defirisk.report.sanitize import markdown as escaped
 
 _MARKS = {Status.OK: "ok", Status.BREACH: "**BREACH**", Status.WAIVED: "waived", Status.ERROR: "**not judged**"}
@@ -45,7 +45,7 @@ def _of(check: Check | None) -> str:
 
 def _findings(title: str, findings: Sequence[Finding]) -> Iterator[str]:
     if findings:
-        rows = [(one.name, one.market or "-", one.rule, _said(one)) for one in findings]
+        rows = [(one.name, one.market or "-", rules, _said(one)) for one, rules in together(findings)]
         yield from _table(f"{title} ({len(findings)})", ("Wallet", "Market", "Rule", "What"), rows)
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from defirisk.policy.changes import Changes
 from defirisk.policy.findings import Finding, PolicyResult, Status, worst
-from defirisk.report.policy.lines import by_rule, by_wallet, problem_text, sentence
+from defirisk.report.policy.lines import by_rule, by_wallet, problem_text, sentence, together
 from defirisk.report.sanitize import clean, short_address
 from defirisk.report.table.style import HEADING, Severity, columns, marked
 
@@ -35,8 +35,8 @@ def blocks(result: PolicyResult) -> Iterator[RenderableType]:
     if result.findings:
         yield from _wallets(result)
     for status in (Status.BREACH, Status.ERROR, Status.WAIVED):
-        for finding in result.of(status):
-            yield marked(_SEVERITY[status], f"{_WORDS[status]} {finding.rule}: {sentence(finding)}")
+        for finding, rules in together(result.of(status)):
+            yield marked(_SEVERITY[status], f"{_WORDS[status]} {rules}: {sentence(finding)}")
     if result.changes is not None:
         yield from _changes(result.changes)
 

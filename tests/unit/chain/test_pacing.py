@@ -154,7 +154,8 @@ async def test_all_rest_when_one_is_told_to() -> None:
         assert sent_at < began + 60, "an hour is not waited for"
 
 
-async def test_a_rate_grows_back_to_its_limit() -> None:
+async def test_a_rate_grows_back_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("defirisk.chain.throttle._now", lambda: 1000.0)  # all at the same moment
     throttle = Throttle(limits(rate_limit=2000.0))
     assert throttle.rate == 50.0
     async with throttle.slot(50):

@@ -108,6 +108,12 @@ class Slow(Echo):
         return await super().calls(calls)
 
 
+async def settled() -> None:
+    """Until all that can go on has gone on."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def test_a_bug_is_raised_and_leaves_nobody_behind() -> None:
     meeting = Rendezvous(Slow())
 
@@ -116,7 +122,7 @@ async def test_a_bug_is_raised_and_leaves_nobody_behind() -> None:
 
     with pytest.raises(KeyError):
         await meeting.gather([buggy(), staged(meeting, [1], [2])])
-    await asyncio.sleep(0.01)
+    await settled()
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
 
 
@@ -128,11 +134,11 @@ async def test_a_cancelled_reading_leaves_nobody_behind() -> None:
         return []
 
     task = asyncio.ensure_future(meeting.gather([forever(), staged(meeting, [1])]))
-    await asyncio.sleep(0.01)
+    await settled()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.sleep(0.01)
+    await settled()
     assert [one for one in asyncio.all_tasks() if one is not asyncio.current_task()] == []
 
 

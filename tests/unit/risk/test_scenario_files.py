@@ -261,8 +261,16 @@ def test_gather_keeps_the_order_and_refuses_two_meanings_of_one_name(tmp_path):
         gather("10", [], [str(path)])
 
 
-@given(st.text(max_size=200))
-def test_no_text_makes_more_than_a_clear_refusal(text):
-    for parse in (parse_drops, parse_change, lambda t: parse_shocks([t]), lambda t: parse_scenarios(t, "f.toml")):
-        with suppress(InputError):
-            parse(text)
+LIKE_MOVES = st.one_of(st.text(max_size=200), st.from_regex(r"(W=)?[+-]?[0-9]{1,3}(\.[0-9]{1,3})?%?(,[0-9]{1,2})?", fullmatch=True))
+
+
+@given(LIKE_MOVES)
+def test_a_text_is_a_move_above_minus_100_percent_or_a_clear_refusal(text):
+    with suppress(InputError):
+        assert all(-WAD < one.volatile <= 0 for one in parse_drops(text))
+    with suppress(InputError):
+        assert parse_change(text) > -WAD
+    with suppress(InputError):
+        assert all(move.change > -WAD for move in parse_shocks([text]).oracle.values())
+    with suppress(InputError):
+        assert parse_scenarios(text, "f.toml")
