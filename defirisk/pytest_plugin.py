@@ -7,6 +7,7 @@ that go with it are in :mod:`defirisk.testing`.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -41,7 +42,7 @@ def defirisk_chain(request: pytest.FixtureRequest) -> RecordedChain:
 
 
 def _loaded(path: Path, config: pytest.Config) -> RecordedChain:
-    """The recording, read once a session as long as its file stays the same."""
+    """The recording, read once a session as long as its file stays the same; that it is unsealed is a warning."""
     from defirisk.chain.recording import load_fixture  # noqa: PLC0415 - nothing until it is used
     from defirisk.errors import DefiriskError  # noqa: PLC0415 - nothing until it is used
     from defirisk.testing.chain import RecordedChain  # noqa: PLC0415 - nothing until it is used
@@ -54,9 +55,12 @@ def _loaded(path: Path, config: pytest.Config) -> RecordedChain:
     key = (path, state.st_mtime_ns, state.st_size)
     if key not in held:
         try:
-            held[key] = RecordedChain(load_fixture(path))
+            replay = load_fixture(path)
         except DefiriskError as problem:
             _fail(f"{problem.message} [{problem.code}]" + (f"\nhint: {problem.hint}" if problem.hint else ""))
+        for notice in replay.warnings:
+            warnings.warn(pytest.PytestWarning(f"defirisk_chain: {notice.text}"), stacklevel=2)
+        held[key] = RecordedChain(replay)
     return held[key]
 
 

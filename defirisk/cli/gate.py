@@ -15,7 +15,7 @@ from defirisk.cli.output import say, say_error
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
 from defirisk.cli.stopping import STOP, nothing_kept
-from defirisk.errors import DefiriskError, InputError
+from defirisk.errors import BadBaseline, DefiriskError, InputError
 from defirisk.report.sanitize import clean
 from defirisk.sources import Where
 
@@ -66,7 +66,9 @@ class _Gate:
         from defirisk.cli.app import report_error  # noqa: PLC0415 - it loads this
         from defirisk.policy.judging import unread  # noqa: PLC0415 - only with a policy
 
-        result = unread(self._policy, cause, self._gate.terms)
+        baseline = self._gate.baseline
+        more = [baseline] if isinstance(baseline, BadBaseline) else []
+        result = unread(self._policy, cause, self._gate.terms, more=more)
         written = self._finish(result, None)
         report_error(cause, verbose=click.get_current_context().find_root().obj.verbose)
         self._say(result.problems[1:])

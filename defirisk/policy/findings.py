@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from defirisk.errors import DefiriskError
 from defirisk.fixedpoint import decimal_string
 from defirisk.model import Warning as Notice
 from defirisk.policy.terms import Waiver
@@ -103,6 +104,11 @@ class Problem:
     exit_code: int
     line: int | None = None
     hint: str | None = None
+
+    @classmethod
+    def of(cls, error: DefiriskError) -> Problem:
+        """What an error says, of no one line."""
+        return cls(error.code, error.message, error.exit_code, hint=error.hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,4 +137,4 @@ def _compared(check: Check, findings: Sequence[Finding], gate: Gate) -> tuple[Ch
             raise gate.baseline
         return compare(gate.baseline, seen_now(check, tuple(findings)), gate.tolerance), ()
     except BadBaseline as problem:
-        return None, (Problem(problem.code, problem.message, problem.exit_code, hint=problem.hint),)
+        return None, (Problem.of(problem),)

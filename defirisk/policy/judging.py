@@ -57,21 +57,24 @@ def judge_policy(policy: Policy, check: Check, terms: Terms) -> PolicyResult:
         today=today,
         findings=waived.findings,
         problems=(*_stale(policy, check, terms.now), *unknown, *waived.problems),
-        warnings=(*waived.warnings, *_absent(pairs)),
+        warnings=(*waived.warnings, *_absent(pairs), *_idle(policy, check)),
         fail_on=terms.fail_on,
     )
 
 
-def unread(policy: Policy, cause: DefiriskError, terms: Terms) -> PolicyResult:
-    """The policy where nothing could be read at all: every check of it is an error; the cause is the first problem."""
+def unread(policy: Policy, cause: DefiriskError, terms: Terms, *, more: Iterable[DefiriskError] = ()) -> PolicyResult:
+    """The policy where nothing could be read at all: every check of it is an error.
+
+    The cause is the first problem, then come ``more``, then the waivers that are over.
+    """
     today = datetime.fromtimestamp(terms.now, UTC).date()
     said = f"nothing could be read: {cause.message}"
     benches = [bench for wallet in policy.wallets for bench in _benches(policy, wallet, wallet.address)]
     found = tuple(finding for bench in benches for finding in bench.unread(None, cause.code, said))
-    problem = Problem(cause.code, cause.message, cause.exit_code, hint=cause.hint)
+    problems = [Problem.of(error) for error in (cause, *more)]
     judged = {wallet.address for wallet in policy.wallets}
     over = waive(found, [waiver for waiver in policy.waivers if waiver.wallet in judged], today).problems
-    return PolicyResult(policy.file, today, found, (problem, *over), fail_on=terms.fail_on)
+    return PolicyResult(policy.file, today, found, (*problems, *over), fail_on=terms.fail_on)
 
 
 # --- wallets and accounts -----------------------------------------------------------------------------------------
@@ -140,6 +143,17 @@ def _stale(policy: Policy, check: Check, now: int) -> Iterator[Problem]:
     hint = "name no --block, and an endpoint that keeps up" if live else "record it again: `defirisk record`"
     said = f"{what} {how}, more than the {key} of {span(most)}"
     yield Problem(kind.code, said, kind.exit_code, policy.lines.get(key), hint)
+
+
+def _idle(policy: Policy, check: Check) -> Iterator[Notice]:
+    """An age that is set for the other kind of source, and none for this one: somebody may rely on it."""
+    source = policy.source
+    if check.read_at is not None and source.max_age is not None and source.max_block_age is None:
+        text = "max_age is of recordings, and this run reads an endpoint: max_block_age limits how old its block may be"
+        yield Notice("idle-key", text)
+    if check.read_at is None and source.max_block_age is not None and source.max_age is None:
+        text = "max_block_age is of endpoints, and this run reads a recording: max_age limits how old it may be"
+        yield Notice("idle-key", text)
 
 
 # --- judging ------------------------------------------------------------------------------------------------------

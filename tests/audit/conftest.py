@@ -75,7 +75,7 @@ def live(server: RpcServer, *args: object) -> list[str]:
 
 
 def spawn(command: list[str], **options: Any) -> Ran:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from defirisk.auditing import pipeline
 from defirisk.report.audit import schema
 from tests.onchain.crowd import Crowd, crowd
 from tests.support.faulty_proxy import FaultyProxy
@@ -20,6 +21,12 @@ from .test_resume import inside
 
 WALLETS = 150
 pytestmark = pytest.mark.usefixtures("patience")
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is asked again at once."""
+    monkeypatch.setattr(pipeline, "PAUSE", 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -270,6 +270,11 @@ def test_top_keeps_full_replays_as_check_writes_them(audit, wallets, tmp_path):
     worst = [one["address"] for one in ran.json["units"][0]["worst"][:3]]
     assert [account["address"] for account in document["accounts"]] == worst
     assert all(account["positions"][0]["scenarios"][0]["liquidations"] for account in document["accounts"])
+    (shared,) = document["shared_losses"]
+    here = [p for a in document["accounts"] for p in a["positions"] if p["market"] == shared["market"]]
+    lost = [one for position in here for one in position["scenarios"][0]["bad_debt"]]
+    losses = [one["amount_raw"] for one in lost if one["asset"] == shared["asset"]]
+    assert (shared["positions"], shared["amount_raw"]) == (len(losses), str(sum(map(int, losses))))
     assert audit(wallets, "--top", "3").code == 2
     assert audit(wallets, "--top", "1", "--top-output", tmp_path / "t.json").code == 0
     assert (tmp_path / "t.json").exists()

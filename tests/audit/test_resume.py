@@ -3,11 +3,12 @@
 import fcntl
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,15 @@ from click.testing import CliRunner
 from defirisk.auditing.state import State, state_for
 from defirisk.cli.app import app
 from defirisk.errors import RunInProgress, StateExists
+from tests.support.faulty_server import held
 from tests.support.rpc_server import RpcServer
 
 from .conftest import RECORDING, WALLETS, Ran, lasting, live, spawn
+from .killed import run_killed
 
-CHUNK = 7
-CHUNKS = -(-len(WALLETS) // CHUNK)
+PEOPLE = WALLETS[:21]
+CHUNK = 3
+CHUNKS = -(-len(PEOPLE) // CHUNK)
 
 
 def command(server, folder, *more):
@@ -45,22 +49,20 @@ def inside(arguments):
 
 def fill(folder):
     folder.mkdir()
-    rows = [f"{address},desk {number % 3},{number}" for number, address in enumerate(WALLETS)]
+    rows = [f"{address},desk {number % 3},{number}" for number, address in enumerate(PEOPLE)]
     (folder / "list.csv").write_text("\n".join(["address,desk,n", *rows, "0xbad,x,", f"{WALLETS[0].lower()},y,"]))
 
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    """A run that was never interrupted: its files, its summary, how long it took."""
+    """A run that was never interrupted: its files, its summary, how many requests it took."""
     folder = tmp_path_factory.mktemp("reference") / "run"
     fill(folder)
     with RpcServer.of_fixture(RECORDING) as server:
-        began = time.monotonic()
         ran = spawn(command(server, folder))
-        took = time.monotonic() - began
     assert ran.code == 0, ran.err
     assert set(result(folder)) == {"list.csv", "p.csv", "o.jsonl", "p.csv.rejected.csv", "p.csv.top.json"}
-    return result(folder), lasting(ran.json), took, ran.json["run"]["requests"]
+    return result(folder), lasting(ran.json), ran.json["run"]["requests"]
 
 
 @pytest.fixture
@@ -69,20 +71,28 @@ def folder(tmp_path):
     return tmp_path / "run"
 
 
-def kill_when(process, seen, how=signal.SIGKILL):
-    """Kill as soon as something is seen; whether it was, before the end."""
-    while process.poll() is None:
-        if seen():
-            process.send_signal(how)
-            process.communicate(timeout=30)
-            return True
-        time.sleep(0.002)
-    process.communicate(timeout=30)
-    return False
+MAIN = "from defirisk.cli import main; main()"
 
 
 def start(arguments):
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def about(wallet):
+    """Whether a wallet is asked about."""
+    return lambda asked: wallet[2:].lower() in json.dumps(asked).lower()
+
+
+@contextmanager
+def running(server, folder, until, arguments=None):
+    """A run that has got as far as a file, and gets no further than its last chunk before the block is left."""
+    with start(arguments or command(server, folder)) as process:
+        with held(server, about(PEOPLE[-1])):
+            while not (folder / "p.csv.resume" / until).exists():
+                assert process.poll() is None
+                time.sleep(0.002)
+            yield process
+        process.out, process.err = process.communicate(timeout=300)
 
 
 def finished(folder, server, reference, *more):
@@ -94,27 +104,36 @@ def finished(folder, server, reference, *more):
 
 
 MOMENTS = {
-    "the folder is there": lambda state, out: state.exists(),
-    "the list is taken in": lambda state, out: (state / "wallets" / f"{CHUNKS - 1:06}.jsonl").exists(),
-    "the block is pinned": lambda state, out: (state / "manifest.json").exists(),
-    "a part is written": lambda state, out: (state / "chunks" / "000001.positions.parquet").exists(),
-    "some chunks are done": lambda state, out: (state / "chunks" / "000004.json").exists(),
-    "a chunk is half done": lambda state, out: any((state / "chunks").glob(".*.part")) if state.exists() else False,
-    "all chunks are done": lambda state, out: (state / "chunks" / f"{CHUNKS - 1:06}.json").exists(),
-    "a table is being written": lambda state, out: (out / ".p.csv.part").exists(),
-    "one table is done": lambda state, out: (out / "p.csv").exists(),
+    "the folder is there": ("after", "p.csv.resume"),
+    "the list is taken in": ("before", "manifest.json"),
+    "the block is pinned": ("after", "manifest.json"),
+    "a part is written": ("after", "000001.positions.parquet"),
+    "some chunks are done": ("after", "000003.json"),
+    "a chunk is half done": ("before", "000004.json"),
+    "all chunks are done": ("after", f"{CHUNKS - 1:06}.json"),
+    "a table is being written": ("before", "p.csv"),
+    "one table is done": ("after", "p.csv"),
 }
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A folder for each moment, as it was left by a run that was killed then."""
+    folders = {moment: tmp_path_factory.mktemp("killed") / "run" for moment in MOMENTS}
+    for folder in folders.values():
+        fill(folder)
+    with RpcServer.of_fixture(RECORDING) as server:
+        jobs = [(*MOMENTS[at], signal.SIGKILL, command(server, folder)[3:]) for at, folder in folders.items()]
+        assert run_killed(jobs) == [-signal.SIGKILL] * len(jobs)
+    return folders
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_at_any_moment_it_goes_on_the_same(moment, folder, endpoint, reference):
-    endpoint.latency = 0.02
-    state = folder / "p.csv.resume"
-    killed = kill_when(start(command(endpoint, folder)), lambda: MOMENTS[moment](state, folder))
-    left = set(result_names(folder))
-    if killed and (state / "manifest.json").exists():
+def test_killed_at_any_moment_it_goes_on_the_same(moment, killed, tmp_path, endpoint, reference):
+    folder = shutil.copytree(killed[moment], tmp_path / "run")
+    if (folder / "p.csv.resume" / "manifest.json").exists():
         assert inside(command(endpoint, folder)).code == 2, "a state was overwritten"
-    for name in {"p.csv", "o.jsonl"} & left:
+    for name in {"p.csv", "o.jsonl"} & set(result_names(folder)):
         assert (folder / name).read_bytes() == reference[0][name], "half-written under its final name"
     finished(folder, endpoint, reference)
 
@@ -123,71 +142,58 @@ def result_names(folder):
     return [path.name for path in folder.iterdir()]
 
 
-def test_killed_again_and_again_at_odd_times(folder, endpoint, reference):
-    """Each attempt lives a little longer than the last."""
-    for attempt in range(5):
-        process = start(command(endpoint, folder, *(["--resume"] if attempt else [])))
-        time.sleep(reference[2] * (0.3 + attempt * 0.15))
-        process.send_signal((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[attempt % 3])
-        process.communicate(timeout=30)
-        if process.returncode == 0:
-            break
-    if process.returncode:
-        finished(folder, endpoint, reference)
-    assert result(folder) == reference[0]
+def test_killed_again_and_again(folder, endpoint, reference):
+    """Each attempt gets a little further than the last."""
+    moments = [
+        ("before", "manifest.json", signal.SIGKILL),
+        ("after", "000001.json", signal.SIGTERM),
+        ("before", "000003.json", signal.SIGKILL),
+        ("after", "000004.json", signal.SIGINT),
+        ("before", "o.jsonl", signal.SIGKILL),
+    ]
+    anew, again = (command(endpoint, folder, *more)[3:] for more in ((), ("--resume",)))
+    jobs = [(*moment, again if number else anew) for number, moment in enumerate(moments)]
+    assert run_killed(jobs) == [-9, 128 + signal.SIGTERM, -9, 128 + signal.SIGINT, -9]
+    finished(folder, endpoint, reference)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupt_says_what_is_kept_and_leaves_what_can_be_resumed(how, folder, endpoint, reference):
-    endpoint.latency = 0.05
-    state = folder / "p.csv.resume"
-    process = start(command(endpoint, folder))
-    while not (state / "chunks" / "000001.json").exists():
-        time.sleep(0.002)
-    process.send_signal(how)
-    out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (128 + how, "")
-    kept = f"what was read is kept in {state}; the same command with --resume goes on"
-    assert err.splitlines()[2:] == [f"interrupted: {kept}"]
+    with running(endpoint, folder, "chunks/000001.json") as process:
+        process.send_signal(how)
+        process.wait(300)
+    assert (process.returncode, process.out) == (128 + how, "")
+    kept = f"what was read is kept in {folder / 'p.csv.resume'}; the same command with --resume goes on"
+    assert process.err.splitlines()[2:] == [f"interrupted: {kept}"]
     assert not list(folder.glob(".*"))
-    endpoint.latency = 0
     run = finished(folder, endpoint, reference).json["run"]
     assert run["resumed"]
-    assert run["requests"] < reference[3], "finished chunks were read again"
+    assert run["requests"] < reference[2], "finished chunks were read again"
 
 
 def test_a_killed_run_takes_its_workers_with_it(folder, endpoint):
-    """The list is long enough for workers; after kill -9 nobody is left, and nobody holds the lock."""
-    many = [f"0x{number:040x}" for number in range(5000)]
-    (folder / "list.csv").write_text("address\n" + "\n".join(many))
-    endpoint.latency = 0.05
-    process = start(command(endpoint, folder, "--chunk", "50"))
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    found = []
-    while process.poll() is None and len(found) < 2:  # the worker and multiprocessing's own tracker
-        found = children.read_text().split()
-        time.sleep(0.01)
-    assert found
-    process.kill()
-    process.communicate(timeout=30)
-    until = time.monotonic() + 10
-    while any(Path(f"/proc/{child}").exists() for child in found) and time.monotonic() < until:
+    """After kill -9 nobody is left, and nobody holds the lock."""
+    worth_it = "from defirisk.auditing import workers; workers.WORTH_IT = 1; "
+    arguments = [sys.executable, "-c", worth_it + MAIN, *command(endpoint, folder)[3:]]
+    with running(endpoint, folder, "chunks/000001.json", arguments) as process:
+        found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(found) >= 2, "a worker and multiprocessing's own tracker"
+        process.kill()
+    until = time.monotonic() + 300
+    while any(Path(f"/proc/{child}").exists() for child in found):
+        assert time.monotonic() < until
         time.sleep(0.05)
-    assert not [child for child in found if Path(f"/proc/{child}").exists()]
 
 
-def interrupted(folder, endpoint):
+@pytest.fixture
+def interrupted(killed, tmp_path):
     """A run that was killed after some chunks."""
-    state = folder / "p.csv.resume"
-    endpoint.latency = 0.03
-    assert kill_when(start(command(endpoint, folder)), (state / "chunks" / "000002.json").exists)
-    endpoint.latency = 0
-    return state
+    return shutil.copytree(killed["some chunks are done"], tmp_path / "interrupted")
 
 
-def test_it_does_not_go_on_with_anything_else(folder, endpoint):
-    state = interrupted(folder, endpoint)
-    held = {path.name: path.read_bytes() for path in state.rglob("*") if path.is_file() and path.name != "lock"}
+def test_it_does_not_go_on_with_anything_else(interrupted, endpoint):
+    folder, state = interrupted, interrupted / "p.csv.resume"
+    before = {path.name: path.read_bytes() for path in state.rglob("*") if path.is_file() and path.name != "lock"}
     said = {
         ("--drop", "30"): "scenarios",
         ("--liquidator", "best-bonus"): "liquidator",
@@ -209,11 +215,11 @@ def test_it_does_not_go_on_with_anything_else(folder, endpoint):
     assert ran.code == 2
     assert "another list" in ran.err
     now = {path.name: path.read_bytes() for path in state.rglob("*") if path.is_file() and path.name != "lock"}
-    assert now == held
+    assert now == before
 
 
-def test_a_replaced_block_stops_it_with_3_and_no_other_is_pinned(folder, endpoint, reference):
-    state = interrupted(folder, endpoint)
+def test_a_replaced_block_stops_it_with_3_and_no_other_is_pinned(interrupted, endpoint, reference):
+    folder, state = interrupted, interrupted / "p.csv.resume"
     manifest = (state / "manifest.json").read_bytes()
     endpoint.header = {"hash": "0x" + "cc" * 32}
     ran = inside(command(endpoint, folder, "--resume"))
@@ -225,36 +231,27 @@ def test_a_replaced_block_stops_it_with_3_and_no_other_is_pinned(folder, endpoin
     finished(folder, endpoint, reference)
 
 
-def test_a_block_that_is_gone_stops_it_with_3(folder, endpoint):
-    interrupted(folder, endpoint)
+def test_a_block_that_is_gone_stops_it_with_3(interrupted, endpoint):
     endpoint.no_header = True
-    ran = inside(command(endpoint, folder, "--resume"))
+    ran = inside(command(endpoint, interrupted, "--resume"))
     assert ran.code == 3
     assert "error[block-unavailable]" in ran.err
 
 
 def test_a_block_replaced_while_it_was_read_is_noticed_before_anything_is_written(folder, endpoint):
-    endpoint.latency = 0.03
-    process = start(command(endpoint, folder))
-    while not (folder / "p.csv.resume" / "chunks" / "000002.json").exists():
-        time.sleep(0.002)
-    endpoint.header = {"hash": "0x" + "cc" * 32}
-    _, err = process.communicate(timeout=60)
+    with running(endpoint, folder, "chunks/000002.json") as process:
+        endpoint.header = {"hash": "0x" + "cc" * 32}
     assert process.returncode == 3
-    assert "error[block-reorganised]" in err
+    assert "error[block-reorganised]" in process.err
     assert not {"p.csv", "o.jsonl"} & set(result_names(folder))
 
 
 def test_two_runs_at_once(folder, endpoint, reference):
-    endpoint.latency = 0.25
-    first = start(command(endpoint, folder))
-    while not (folder / "p.csv.resume" / "manifest.json").exists():
-        time.sleep(0.002)
-    for more in ((), ("--resume",)):
-        second = spawn(command(endpoint, folder, *more))
-        assert second.code == 2
-        assert f"process {first.pid} on " in second.err
-    first.communicate(timeout=60)
+    with running(endpoint, folder, "manifest.json") as first:
+        for more in ((), ("--resume",)):
+            second = inside(command(endpoint, folder, *more))
+            assert second.code == 2
+            assert f"process {first.pid} on " in second.err
     assert first.returncode == 0
     assert result(folder) == reference[0]
 
@@ -290,19 +287,21 @@ def test_the_lock_is_freed_by_death_alone(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "chunks/000001.json"])
-def test_a_broken_state_is_said(name, folder, endpoint):
-    state = interrupted(folder, endpoint)
-    (state / name).write_bytes(b"{")
-    ran = inside(command(endpoint, folder, "--resume"))
+def test_a_broken_state_is_said(name, interrupted, endpoint):
+    (interrupted / "p.csv.resume" / name).write_bytes(b"{")
+    ran = inside(command(endpoint, interrupted, "--resume"))
     assert ran.code == 2
     assert "error[state-unusable]" in ran.err
     assert "begin anew" in ran.err
 
 
+LIMITED = "import resource, sys; n = int(sys.argv.pop(1)); resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); "
+
+
 @pytest.mark.parametrize("limit", [300, 12_000])
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(limit, folder, endpoint, reference):
     """A limit on the size of files, at which the kernel refuses to write, as a full disk does."""
-    ran = spawn(command(endpoint, folder), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    ran = spawn([sys.executable, "-c", LIMITED + MAIN, str(limit), *command(endpoint, folder)[3:]])
     assert ran.code == 2, ran.err
     assert "error[unwritable-output]" in ran.err
     assert "File too large" in ran.err
@@ -344,12 +343,12 @@ def test_wallets_that_fail_once_are_asked_again_at_the_end(folder, endpoint, ref
     shown = dict(endpoint.answers)
     for call, answer in hidden.items():
         endpoint.answers[call] = type(answer)(b"\x01")  # too short to decode
-    process = start(command(endpoint, folder))
-    while not (folder / "p.csv.resume" / "chunks" / f"{CHUNKS - 1:06}.json").exists():
-        assert process.poll() is None
-        time.sleep(0.002)
-    endpoint.answers.update(shown)
-    out, err = process.communicate(timeout=60)
+    with start(command(endpoint, folder)) as process:
+        while not (folder / "p.csv.resume" / "chunks" / f"{CHUNKS - 1:06}.json").exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        endpoint.answers.update(shown)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert json.loads(out)["run"]["retried"] >= 1
     assert lasting(json.loads(out)) == reference[1]
@@ -365,7 +364,7 @@ def test_a_wallet_that_always_fails_is_listed_and_the_code_is_3(folder, endpoint
     assert [one["address"] for one in ran.json["failed"]] == [WALLETS[9]]
     assert WALLETS[9] in ran.err
     lines = (folder / "p.csv").read_text().splitlines()
-    assert len(lines) == 1 + len(WALLETS)
+    assert len(lines) == 1 + len(PEOPLE)
     assert WALLETS[9] in lines[10]
     assert '"failed"' in lines[10]
 
@@ -373,7 +372,7 @@ def test_a_wallet_that_always_fails_is_listed_and_the_code_is_3(folder, endpoint
 def test_strict_stops_on_what_is_no_wallet_and_lists_it(folder, endpoint):
     ran = inside(command(endpoint, folder, "--strict"))
     assert (ran.code, ran.out) == (2, "")
-    assert "line 71: 0xbad: not an address" in ran.err
+    assert f"line {len(PEOPLE) + 2}: 0xbad: not an address" in ran.err
     assert "error[bad-list]" in ran.err
     assert sorted(result(folder)) == ["list.csv", "p.csv.rejected.csv"]
     assert endpoint.requests == 0

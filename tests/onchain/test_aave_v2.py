@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple
 
 import pytest
@@ -29,7 +29,6 @@ from .reading import state_at
 from .test_positions import health, nonzero
 from .test_replay import several
 from .world import Liquidated, Refusal, World
-from .world_v20 import world_v20
 
 PERCENT = 10**16
 VOLATILE = {f"volatile {percent:+}%": percent for percent in (-3, -10, -25, -40, -60, -97, 45)}
@@ -58,9 +57,8 @@ ByAddress = Mapping[str, int]
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with world_v20() as made:
-        yield made
+def world(v20: World) -> World:
+    return v20
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -141,7 +142,11 @@ def test_with_pytest_asyncio(sub, pytester: pytest.Pytester, mode: str, mark: st
 
 def test_other_plugins_may_be_off(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(USES.format(wallets=8))
-    off = [part for name in ("asyncio", "cacheprovider", "hypothesispytest", "doctest", "junitxml") for part in ("-p", f"no:{name}")]
+    off = [
+        part
+        for name in ("asyncio", "cacheprovider", "hypothesispytest", "doctest", "junitxml")
+        for part in ("-p", f"no:{name}")
+    ]
     pytester.runpytest_subprocess("-W", "error", WITH_DEMO, *off).assert_outcomes(passed=1)
 
 
@@ -181,7 +186,9 @@ def test_what_is_wrong_is_said_without_a_traceback(sub, pytester: pytest.Pyteste
         "'a', 'b'": "defirisk_chain: the marker takes*",
         "file='a'": "defirisk_chain: the marker takes*",
         "7": "defirisk_chain: the marker takes*",
-        repr(str(edited(tmp_path, block_number=5))): "defirisk_chain: edited.json does not fit its digest*digest-mismatch*",
+        repr(
+            str(edited(tmp_path, block_number=5))
+        ): "defirisk_chain: edited.json does not fit its digest*digest-mismatch*",
     }
     lines = ["import pytest"]
     for number, arguments in enumerate(cases):
@@ -210,6 +217,22 @@ def test_a_recording_is_read_once_a_session(sub, pytester: pytest.Pytester) -> N
         def test_second(defirisk_chain): assert seen == [defirisk_chain]
     """)
     sub(WITH_DEMO).assert_outcomes(passed=2)
+
+
+def test_an_unsealed_recording_is_said_to_be(pytester: pytest.Pytester) -> None:
+    """Once, and where warnings are errors it is none to test with."""
+    document = json.loads(gzip.decompress(DEMO.read_bytes()))
+    del document["digest"]
+    path = pytester.path / "edited.json"
+    path.write_text(json.dumps(document))
+    pytester.makepyfile(test_a=USES.format(wallets=8), test_b=USES.format(wallets=8))
+    plain = ("-o", "asyncio_default_fixture_loop_scope=function", f"--defirisk-fixture={path}")
+    done = pytester.runpytest_subprocess(*plain)
+    done.assert_outcomes(passed=2, warnings=1)
+    done.stdout.fnmatch_lines(
+        ["*PytestWarning: defirisk_chain: edited.json carries no digest: nobody vouches for its contents"]
+    )
+    pytester.runpytest_subprocess("-W", "error", *plain).assert_outcomes(errors=2)
 
 
 def test_it_is_in_the_help(sub) -> None:

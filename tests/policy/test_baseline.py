@@ -300,6 +300,13 @@ def test_people_read_it_too(after: Callable[..., Ran], check: Check) -> None:
     assert "#### Since block 40,000,439\\: 1 worse" in Path("a.md").read_text()
 
 
+def test_a_baseline_that_is_none_is_said_also_where_nothing_can_be_read(write: Write, check: Check) -> None:
+    write(BODY, fixture=Path("none.json.gz"))
+    ran = check("--baseline", "before.json", "--report", "junit=a.xml")
+    assert (ran.code, ran.err.count("error[bad-fixture]"), ran.err.count("error[bad-baseline]")) == (2, 1, 1)
+    assert "bad-baseline" in Path("a.xml").read_text()
+
+
 # --- what is no baseline --------------------------------------------------------------------------------------------
 
 

@@ -508,8 +508,14 @@ def test_an_endpoint_that_lags_is_code_3(write: Write, check: Check) -> None:
             assert (ran.code, ran.policy["counts"]["ok"], ran.policy["failed"]) == (code, 3, False), ran.err
             assert [(p["code"], p["line"]) for p in ran.policy["problems"]] == [("stale-block", 1)] * (code == 3)
             assert f"block 40,000,439 of {server.url.split('/')[2]} {how}" in ran.err or not how
+            idle = [w["text"] for w in ran.policy["warnings"] if w["code"] == "idle-key"]
+            assert [text.split()[0] for text in idle] == ["max_age"] * (key == "max_age")
     write(wallet(SAFE) + rules, head='max_block_age = "1s"')
-    assert check().code == 0, "a recording's own age is that of max_age"
+    ran = check("--format", "json")
+    assert (ran.code, [w["code"] for w in ran.policy["warnings"]]) == (0, ["idle-key"])
+    assert ran.policy["warnings"][0]["text"].startswith("max_block_age is of endpoints, and this run reads a recording")
+    write(wallet(SAFE) + rules, head='max_block_age = "1s"\nmax_age = "1000d"')
+    assert check("--format", "json").policy["warnings"] == []
 
 
 def test_what_could_not_be_read_is_an_error_and_breaches_are_still_listed(write: Write, check: Check) -> None:
