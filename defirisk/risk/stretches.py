@@ -6,6 +6,7 @@ running them on that. How long a stretch can be is tried out.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
@@ -16,9 +17,18 @@ from defirisk.risk.losing import Losing
 from defirisk.risk.paths import Road
 
 MOST_STRETCHES: Final = 1_000
-MOST_STEPS: Final = 5_000
+MOST_STEPS: Final = 12_000
 """How many liquidation calls a search for bad debt may replay, about: where a close factor halves a debt thirty times
 over, which grain goes first decides little and costs much."""
+TRIED: Final = 2_000
+"""After so many it is asked whether the rest is within reach."""
+OUT_OF_REACH: Final = 4
+"""A pace often quickens: so many times the calls that are left are no promise, more are hopeless."""
+LATELY: Final = 8
+"""From how many stretches that is reckoned."""
+_WHOLE: Final = 1 << 20
+_NATURAL: Final = 693
+"""Thousandths of a natural logarithm to each bit: a way of b bits ends after about 0.693 b / share stretches."""
 GALLOP: Final = 8
 GROWTH: Final = 2
 """How much longer the stretch after a proved one may be: where two courses of action meet, only short ones are decided,
@@ -56,10 +66,11 @@ def first_of(
     near, last = stretch
     target = probable(way, stretch, guess, holds)
     pace = _Pace(target - near)
+    outlook = _Outlook()
     for _ in range(MOST_STRETCHES):
         if near > last:
             return Found(None)
-        if effort is not None and effort.steps > MOST_STEPS:
+        if effort is not None and outlook.hopeless(target - near, effort.steps):
             break
         changes = way.same_until(near)
         same = min(last, changes[0])
@@ -73,6 +84,7 @@ def first_of(
         if found:
             return Found(near)
         pace.proved(far - near + 1, target - far - 1, _asked(effort) - before)
+        outlook.proved(far - near + 1, target - far - 1, 0 if effort is None else effort.steps)
         near = far + 1
     return Found(target if target <= last else None, proved=False)
 
@@ -115,6 +127,27 @@ class _Pace:
         elif length < div_down(rest, FAR) or self._streak % PATIENCE == 0:
             length *= GROWTH
         self.length = mul_div_up(rest, length, length + rest)
+
+
+class _Outlook:
+    """Whether a search will come to its end: each stretch leaves a part of the way, and takes some calls."""
+
+    def __init__(self) -> None:
+        self._parts: deque[tuple[int, int]] = deque(maxlen=LATELY)
+        self._steps = 0
+
+    def proved(self, length: int, rest: int, steps: int) -> None:
+        """Note a stretch, ``rest`` before the target, after ``steps`` calls in all."""
+        self._parts.append((div_down(length * _WHOLE, length + max(0, rest)), steps - self._steps))
+        self._steps = steps
+
+    def hopeless(self, rest: int, steps: int) -> bool:
+        """Whether ``rest``, at the pace of the last stretches, takes many times the calls that are left."""
+        if steps < TRIED or len(self._parts) < LATELY:
+            return steps > MOST_STEPS
+        shares, calls = (sum(column) for column in zip(*self._parts, strict=True))
+        needed = div_down(max(0, rest).bit_length() * _NATURAL * calls * _WHOLE, 1000 * max(1, shares))
+        return steps > MOST_STEPS or needed > OUT_OF_REACH * (MOST_STEPS - steps)
 
 
 def _shorter(near: int, far: int, changes: tuple[int, ...]) -> int:

@@ -6,7 +6,8 @@ name, for forks that number themselves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from defirisk.fixedpoint import RAY, WAD, div_up, ray_mul_half_up
@@ -22,6 +23,7 @@ from defirisk.protocols.aave_v3.account import (
     supply_of,
 )
 from defirisk.protocols.aave_v3.coverage import borne_with_umbrella
+from defirisk.protocols.aave_v3.likely import likely_loses
 from defirisk.protocols.aave_v3.limits import limits_of
 from defirisk.protocols.aave_v3.liquidation import isolated_debt_after, liquidate
 from defirisk.protocols.aave_v3.listing import Listing
@@ -129,6 +131,11 @@ class AaveV3Rules:
     def tail(self, state: AaveState, standing: Standing) -> Tail | None:
         """Up to 3.2, where half of a debt may be left time and again; later a position is done in a few calls."""
         return None if self.revision.deficit else halving_tail(self.revision, state, standing, half_up=True)
+
+    @property
+    def likely_loses(self) -> Callable[[AaveState], bool] | None:
+        """For a search to know where to look; from 3.3 on a replay is short, and nothing is faster."""
+        return None if self.revision.deficit else partial(likely_loses, self.revision)
 
     def borne_by(self, state: AaveState, losses: Sequence[Amount]) -> tuple[Borne, ...]:
         """From 3.3 on the reserve books a deficit, of which Umbrella's stakers cover what they can where there is one.
