@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from defirisk.auditing.columns import Column
@@ -50,7 +51,7 @@ def position_row(position: Position, standing: Standing, nearest: Nearest | None
     unit = position.market.unit
     return {
         "rules": clean(position.market.rules),
-        "unit": clean(unit.symbol),
+        "unit": _unit_symbol(unit),
         "liquidatable": standing.liquidatable,
         **health_figure(standing.health_factor),
         **figure("collateral_value", standing.collateral_value, unit.decimals),
@@ -87,23 +88,42 @@ def _nearest(position: Position, standing: Standing, nearest: Nearest) -> Row:
 
 def outcome_row(one: Figures, unit: Unit) -> Row:
     """A scenario's own columns; exact figures only where they are exact."""
+    shown = _unit_symbol(unit)
     if one.refused:
-        return {"unit": clean(unit.symbol), "error": "bad-move"}
-    row = {
-        "unit": clean(unit.symbol),
+        return {"unit": shown, "error": "bad-move"}
+    return {
+        "unit": shown,
         "liquidatable": one.liquidatable,
         "liquidations": one.liquidations,
         "ended": one.ended,
-        "engine": "exact" if one.exact else "fast",
+        **(_exact_figures(one, unit) if one.exact else _float_figures(one, unit)),
+    }
+
+
+def _exact_figures(one: Figures, unit: Unit) -> Row:
+    return {
+        "engine": "exact",
         **health_figure(one.health_factor),
         **figure("repaid_value", one.repaid, unit.decimals),
         **figure("bad_debt_value", one.bad_debt, unit.decimals),
         **figure("uncovered_value", one.uncovered, unit.decimals),
     }
-    if not one.exact:
-        row |= {name: None for name in row if name.endswith("_raw")}
-        row["health_factor"] = one.health
-    return row
+
+
+def _float_figures(one: Figures, unit: Unit) -> Row:
+    base = 10**unit.decimals
+    return {
+        "engine": "fast",
+        "health_factor": one.health,
+        "repaid_value": one.repaid / base,
+        "bad_debt_value": one.bad_debt / base,
+        "uncovered_value": one.uncovered / base,
+    }
+
+
+@lru_cache(1024)
+def _unit_symbol(unit: Unit) -> str:
+    return clean(unit.symbol)
 
 
 def health_figure(raw: int | None) -> Row:
