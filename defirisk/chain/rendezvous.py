@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -40,6 +41,9 @@ class Rendezvous(Wrapping):
             for task in (*tasks, self._trip):
                 if task is not None and not task.done():
                     task.cancel()
+            for party in parties:
+                if inspect.getcoroutinestate(party) == inspect.CORO_CREATED:
+                    party.close()  # cancelled before it began: Python would warn on stderr that it never did
 
     async def _party(self, party: Coroutine[Any, Any, T]) -> T | DefiriskError:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -140,6 +141,17 @@ async def test_a_cancelled_reading_leaves_nobody_behind() -> None:
         await task
     await settled()
     assert [one for one in asyncio.all_tasks() if one is not asyncio.current_task()] == []
+
+
+async def test_a_party_that_never_began_is_closed() -> None:
+    meeting = Rendezvous(Echo())
+    party = staged(meeting, [1])
+    task = asyncio.ensure_future(meeting.gather([party]))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert inspect.getcoroutinestate(party) == inspect.CORO_CLOSED
 
 
 async def test_a_party_may_meet_inside_another_meeting() -> None:
