@@ -18,9 +18,10 @@ from defirisk.errors import EndpointUnreachable, StateExists, StateUnusable
 from defirisk.snapshots import replaying, taking
 from defirisk.snapshots.reading import SnapshotFile
 from defirisk.sources import Where
+from tests.support.faulty_server import held
 from tests.support.rpc_server import RpcError, RpcServer
 
-from .conftest import RECORDINGS, listed, run
+from .conftest import RECORDINGS, listed, run, wallets_of
 
 NAME = "demo"
 CHUNK = 2
@@ -214,17 +215,21 @@ def test_an_endpoint_that_dies_leaves_no_file_but_what_was_read(
 def test_killed_for_good_it_goes_on(endpoint: RpcServer, wallets: Path, tmp_path: Path) -> None:
     output = tmp_path / "s.parquet"
     take(wallets, tmp_path / "whole.parquet", over(endpoint), chunk=1)
-    endpoint.latency = 0.1
+    last = wallets_of(NAME)[-1][2:].lower()
     command = ["snapshot", str(wallets), "-o", str(output), "--rpc", endpoint.url, "--chunk", "1"]
     command += [word for market in over(endpoint).markets for word in ("--market", market)]
-    process = subprocess.Popen([sys.executable, "-m", "defirisk", *command], stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "s.parquet.resume" / "chunks" / "000000.json").exists():
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    program = [sys.executable, "-m", "defirisk", *command]
+    with (
+        held(endpoint, lambda asked: last in json.dumps(asked).lower()),  # so that it cannot have ended
+        subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        while not (tmp_path / "s.parquet.resume" / "chunks" / "000000.json").exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
     assert not output.exists()
-    endpoint.latency = 0.0
     ran = run(*command, "--resume")
     assert ran.code == 0, ran.err
     assert output.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
