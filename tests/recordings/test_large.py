@@ -122,12 +122,12 @@ def test_a_temporary_folder_without_room_is_said(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     write_fixture(path, made({Call(TOKEN, number.to_bytes(32)): Returned(bytes(4000)) for number in range(500)}))
     program = (
-        "import resource, sys; from defirisk.chain import recording, store\n"
+        "import resource, sys; from defirisk.chain import recording, store; from defirisk.errors import UnwritableOutput\n"
         "store.AnswerStore.__init__.__kwdefaults__['room'] = 1000\n"
         "store._SETTINGS = (*store._SETTINGS[:2], 'cache_size=-100')\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "try: recording.load_fixture(sys.argv[1])\n"
-        "except recording.UnwritableOutput as problem: print(problem, '|', problem.hint)"
+        "except UnwritableOutput as problem: print(problem, '|', problem.hint)"
     )
     done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
     assert "the temporary folder cannot hold a large recording: " in done.stdout
