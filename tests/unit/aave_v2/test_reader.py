@@ -14,8 +14,7 @@ from defirisk.protocols.aave_v2 import reader_market
 from defirisk.protocols.aave_v2.family import PROTOCOL
 from defirisk.protocols.aave_v2.reader_market import Manager, choose_rules, known_close_factors
 from defirisk.protocols.interface import Deployment
-from tests.unit.aave_v3_reader.chains import NOTHING, REVERT, codes, text_of, word
-from tests.unit.aave_v3_reader.test_faults import SHAPES
+from tests.unit.aave_v3_reader.chains import NOTHING, REVERT, SHAPES, codes, text_of, word
 
 from .chains import ABI, BentV2, function
 

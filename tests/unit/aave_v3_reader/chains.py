@@ -25,6 +25,20 @@ REVERT = Reverted(b"")
 UMBRELLA = "0x" + "ab" * 20
 STAKE = "0x" + "cd" * 20
 NOTHING = Returned(b"")
+SHAPES: dict[str, Answer] = {
+    "reverts": Reverted(b""),
+    "reverts with data": Reverted(b"\x08\xc3\x79\xa0" + b"\xff" * 70),
+    "nothing": Returned(b""),
+    "one byte": Returned(b"\x01"),
+    "zero": Returned(bytes(32)),
+    "all ones": Returned(b"\xff" * 32),
+    "zeros": Returned(bytes(15 * 32)),
+    "ones": Returned(b"\xff" * 15 * 32),
+    "very long": Returned(bytes(100_000)),
+    "offsets to nowhere": Returned((2**255).to_bytes(32) * 8),
+    "offsets to itself": Returned((32).to_bytes(32) * 8),
+}
+"""Answers that no contract of this kind gives."""
 
 Bend = Callable[[Call], Answer | None]
 

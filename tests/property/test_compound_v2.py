@@ -18,8 +18,7 @@ from defirisk.protocols.compound_v2.state import CompoundState
 from defirisk.protocols.interface import Pair, Refused, Step
 from defirisk.risk.interval import Interval, Undecided
 from defirisk.risk.replay import replay
-
-from .worlds import states
+from tests.unit.compound_v2.worlds import states
 
 drawn = settings(
     max_examples=60,
@@ -140,7 +139,11 @@ def test_inv_v2_06_a_stretch_of_prices_contains_every_price_in_it(state: Compoun
             continue
         holds(stretched.repaid.raw, step.repaid.raw)
         for one, other in zip(stretched.state.holdings, step.state.holdings, strict=True):
-            for number, value in ((one.tokens, other.tokens), (one.debt, other.debt), (one.books.rate, other.books.rate)):
+            for number, value in (
+                (one.tokens, other.tokens),
+                (one.debt, other.debt),
+                (one.books.rate, other.books.rate),
+            ):
                 holds(number, value)
 
 
@@ -158,7 +161,9 @@ def test_inv_v2_07_what_the_slack_calls_safe_is_not_liquidatable(state: Compound
     standing = ORIGINAL.standing(state)
     slack = ORIGINAL.health_slack(state, standing)
     counted = [leg for leg in standing.collateral if leg.counts]
-    safe = sum(Fraction(leg.amount * leg.price * (leg.liquidation_threshold - slack.threshold), WAD**2) for leg in counted)
+    safe = sum(
+        Fraction(leg.amount * leg.price * (leg.liquidation_threshold - slack.threshold), WAD**2) for leg in counted
+    )
     debts = [Fraction(one.debt * price, WAD) for one, price in zip(state.holdings, state.prices, strict=True)]
     rest = sum(debts) - debts[owed[0]]
     room = safe - slack.value - rest
@@ -215,4 +220,9 @@ def test_inv_v2_10_a_replay_ends_and_says_how(state: CompoundState, percent: int
         assert done.after.collateral_value == 0
         assert done.bad_debt()
     if done.ended is Ended.RULES:
-        assert all(attempt(done.state, Pair(c.slot, d.slot)) is None for c in done.after.collateral if c.counts for d in done.after.debt)
+        assert all(
+            attempt(done.state, Pair(c.slot, d.slot)) is None
+            for c in done.after.collateral
+            if c.counts
+            for d in done.after.debt
+        )

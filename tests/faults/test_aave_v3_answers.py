@@ -7,28 +7,14 @@ import random
 
 import pytest
 
-from defirisk.chain.calls import Answer, Call, Returned, Reverted
+from defirisk.chain.calls import Answer, Call, Returned
 from defirisk.errors import DefiriskError
 from defirisk.model import Position, PositionStatus
 from defirisk.protocols.aave_v3.family import PROTOCOL
 from defirisk.protocols.interface import Scope
-
-from .chains import ABI, SYMBOL, Bent
+from tests.unit.aave_v3_reader.chains import ABI, SHAPES, SYMBOL, Bent
 
 FUNCTIONS = sorted({one.name for one in ABI} | {"symbol"})
-SHAPES = {
-    "reverts": Reverted(b""),
-    "reverts with data": Reverted(b"\x08\xc3\x79\xa0" + b"\xff" * 70),
-    "nothing": Returned(b""),
-    "one byte": Returned(b"\x01"),
-    "zero": Returned(bytes(32)),
-    "all ones": Returned(b"\xff" * 32),
-    "zeros": Returned(bytes(15 * 32)),
-    "ones": Returned(b"\xff" * 15 * 32),
-    "very long": Returned(bytes(100_000)),
-    "offsets to nowhere": Returned((2**255).to_bytes(32) * 8),
-    "offsets to itself": Returned((32).to_bytes(32) * 8),
-}
 
 
 def survive(chain: Bent) -> None:
