@@ -9,12 +9,13 @@ from typing import Any
 
 from defirisk.cli.gate_asked import policy_path, reports_without_policy
 from defirisk.cli.gate_reports import write_formats
-from defirisk.cli.output import check_writable, print_out, refuse_overwriting, say_error, write_whole
+from defirisk.cli.output import check_writable, print_out, say_error, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
 from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.cli.what_if import what_if_of
 from defirisk.errors import BadMove
+from defirisk.files import refuse_overwriting
 from defirisk.judging import Terms
 from defirisk.report.check import Check, CheckSet
 from defirisk.risk.families import parse_overrides

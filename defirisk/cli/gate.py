@@ -11,11 +11,12 @@ import click
 from defirisk.cli.gate_asked import Asked, Report, gate_of, refuse_beside_policy, reports_of
 from defirisk.cli.gate_github import annotate_error, tell_github
 from defirisk.cli.gate_reports import write_reports
-from defirisk.cli.output import refuse_overwriting, say, say_error
+from defirisk.cli.output import say, say_error
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
 from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.errors import BadBaseline, DefiriskError, InputError
+from defirisk.files import refuse_overwriting
 from defirisk.report.sanitize import clean
 from defirisk.sources import Where
 

@@ -206,3 +206,13 @@ def test_a_parquet_list_of_wallets_is_still_a_list(demo: Path, tmp_path: Path) -
     pq.write_table(table, tmp_path / "list.parquet")
     ran = run("audit", str(tmp_path / "list.parquet"), "--fixture", str(RECORDINGS["demo"]), "--drop", "20")
     assert ran.code == 0, ran.err
+
+
+def test_a_snapshot_is_not_written_over(demo: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s.parquet"
+    path.write_bytes(demo.read_bytes())
+    for more in (("audit", str(path)), ("snapshot", str(RECORDINGS["demo"]), "--fixture", str(path))):
+        ran = run(*more, "-o", str(path), "-q")
+        assert (ran.code, ran.out) == (2, "")
+        assert "is read by this run, and would be written over" in ran.err
+    assert path.read_bytes() == demo.read_bytes()
