@@ -9,7 +9,7 @@ from typing import Any
 
 from defirisk.cli.gate_asked import policy_path, reports_without_policy
 from defirisk.cli.gate_reports import write_formats
-from defirisk.cli.output import check_writable, print_out, say_error, write_whole
+from defirisk.cli.output import check_writable, print_out, refuse_overwriting, say_error, write_whole
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
 from defirisk.cli.stopping import STOP, nothing_kept
@@ -33,6 +33,8 @@ def check_and_deliver(addresses: Sequence[str], asked: Asked, *, format_: str, o
 
         return run_gate(policy, addresses, asked, where_of(asked), format_=format_, output=output, quiet=quiet)
     reports = reports_without_policy(asked, output)
+    outputs = (output, *(report.path for report in reports))
+    refuse_overwriting(outputs, (asked["fixture"], *asked["scenarios"]))
     found = _checked(addresses, asked, output=output, quiet=quiet)
     written = write_formats(found, reports)
     code = conclude(found, format_, output)

@@ -11,7 +11,7 @@ import click
 from defirisk.cli.gate_asked import Asked, Report, gate_of, refuse_beside_policy, reports_of
 from defirisk.cli.gate_github import annotate_error, tell_github
 from defirisk.cli.gate_reports import write_reports
-from defirisk.cli.output import say, say_error
+from defirisk.cli.output import refuse_overwriting, say, say_error
 from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
 from defirisk.cli.stopping import STOP, nothing_kept
@@ -39,6 +39,8 @@ def run_gate(
     except DefiriskError as problem:
         annotate_error(problem, path)
         raise
+    outputs = (output, *(report.path for report in reports))
+    refuse_overwriting(outputs, (path, policy.source.fixture, where.fixture))
     if not quiet:
         say(f"policy: {clean(policy.file)}")
     return _Gate(policy, gate_of(asked), reports).run(where, format_=format_, output=output, quiet=quiet)

@@ -6,11 +6,11 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from defirisk.errors import UnwritableOutput
+from defirisk.errors import InputError, UnwritableOutput
 from defirisk.files import replaced, writing_to
 
 HINT_LENGTH: Final = 1000
@@ -77,14 +77,35 @@ def check_writable(path: Path) -> None:
     """Refuse an output path that cannot be written before any work is done for it.
 
     Raises:
-        UnwritableOutput: no such folder, a folder, or no permission.
+        UnwritableOutput: no such folder, a folder, no permission, or no name that a file can have.
     """
-    if path.is_dir():
-        raise UnwritableOutput(f"{path} is a folder", hint="name a file in it")
-    if not path.parent.is_dir():
-        raise UnwritableOutput(f"{path.parent} is not a folder", hint="make it first")
-    if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):
-        raise UnwritableOutput(f"{path} cannot be written: permission denied")
+    with writing_to(path):
+        if path.is_dir():
+            raise UnwritableOutput(f"{path} is a folder", hint="name a file in it")
+        if not path.parent.is_dir():
+            raise UnwritableOutput(f"{path.parent} is not a folder", hint="make it first")
+        if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):
+            raise UnwritableOutput(f"{path} cannot be written: permission denied")
+
+
+def refuse_overwriting(outputs: Iterable[Path | None], inputs: Iterable[Any]) -> None:
+    """Refuse to write a result over a file that the run reads: a recording's block may be gone everywhere else.
+
+    Raises:
+        InputError: two of them are one file.
+    """
+    read = [Path(path) for path in inputs if path]
+    for output in filter(None, outputs):
+        if any(_one_file(output, path) for path in read):
+            raise InputError(f"{output} is read by this run, and would be written over", hint="name another file")
+
+
+def _one_file(one: Path, other: Path) -> bool:
+    """Whether both name the same file; what cannot be looked at is told where it is read or written."""
+    try:
+        return one.is_file() and one.samefile(other)
+    except OSError:
+        return False
 
 
 def write_whole(path: Path, text: str) -> None:
