@@ -135,7 +135,7 @@ def assert_liquidation_price(
     checked, breaches = _held(checked), []
     for one, found in _thresholds(checked, asset, Direction(direction)):
         least, most = _price_range(one, found)
-        bounds = [] if found.proved or unproved else [f"{_UNPROVED} (unproved=True takes it all the same)"]
+        bounds = [] if found.liquidation_proved or unproved else [f"{_UNPROVED} (unproved=True takes it all the same)"]
         if low is not None and least < low:
             bounds.append(f"below {at_least}")
         if high is not None and (most is None or most > high):
