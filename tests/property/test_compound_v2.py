@@ -26,7 +26,6 @@ from tests.unit.compound_v2.worlds import states, token
 drawn = settings(
     max_examples=60,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -44,7 +44,6 @@ ACCRUING = sets("compound-v2", "compound-v3")
 few = settings(
     max_examples=12,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 every = pytest.mark.parametrize("name", WORLDS)
