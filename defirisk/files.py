@@ -6,12 +6,12 @@ import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from defirisk.errors import BadFile, RunInProgress, UnwritableOutput
+from defirisk.errors import BadFile, InputError, RunInProgress, UnwritableOutput
 
 _MODE: Final = 0o666
 _MOST_HOLDER: Final = 200
@@ -150,3 +150,23 @@ def writing_to(place: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise UnwritableOutput(f"{place} cannot be written: {problem.strerror or problem}") from problem
+
+
+def refuse_overwriting(outputs: Iterable[Path | None], inputs: Iterable[object]) -> None:
+    """Refuse to write a result over a file that the run reads: a recording's block may be gone everywhere else.
+
+    Raises:
+        InputError: two of them are one file.
+    """
+    read = [Path(path) for path in inputs if isinstance(path, str | Path)]
+    for output in filter(None, outputs):
+        if any(_one_file(output, path) for path in read):
+            raise InputError(f"{output} is read by this run, and would be written over", hint="name another file")
+
+
+def _one_file(one: Path, other: Path) -> bool:
+    """Whether both name the same file; what cannot be looked at is told where it is read or written."""
+    try:
+        return one.is_file() and one.samefile(other)
+    except OSError:
+        return False

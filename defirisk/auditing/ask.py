@@ -12,6 +12,7 @@ from defirisk.auditing.settings import refuse_what_is_one_owner_s
 from defirisk.auditing.state import folder_beside
 from defirisk.auditing.tables import check_ending
 from defirisk.errors import InputError
+from defirisk.files import refuse_overwriting
 from defirisk.judging import Terms
 from defirisk.sources import Where
 
@@ -50,7 +51,8 @@ class Ask:
         """Refuse what cannot be meant.
 
         Raises:
-            InputError: a table of no known kind, files that are the same, `--resume` or `--top` without a file, an act.
+            InputError: a table of no known kind, files that are the same or are read, `--resume` or `--top` without a
+                file, an act.
         """
         files = [path for path in (self.output, self.outcomes, self.top_file()) if path is not None]
         for path in (self.output, self.outcomes):
@@ -58,6 +60,7 @@ class Ask:
                 check_ending(path)
         if len({path.absolute() for path in files}) < len(files):
             raise InputError("two results would be written to one file", hint="give each a file of its own")
+        refuse_overwriting((*files, self.rejected_file()), (self.source, self.where.fixture))
         if self.resume and self.state_of() is None:
             raise InputError("--resume needs the output that the interrupted run had", hint="give -o or --outcomes")
         if self.top and self.top_file() is None:

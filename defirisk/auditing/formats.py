@@ -305,7 +305,7 @@ def _parquet(path: Path, name: str) -> Iterator[Entry]:
                 row += 1
                 labels = {key: _cell(value) for key, value in zip(heading, cells, strict=True) if key != ADDRESS}
                 yield Entry(row, _cell(cells[at]), {key: value for key, value in labels.items() if value})
-    except pa.ArrowException as problem:
+    except (pa.ArrowException, ValueError, OverflowError) as problem:  # text that is none, a date after the year 9999
         raise BadList(f"{name} is no sound Parquet file: {problem}") from problem
 
 

@@ -262,8 +262,10 @@ def nothing_answered(readings: Iterable[AccountReading], markets: int) -> bool:
 
 
 def _raise_first(done: set[asyncio.Task[None]]) -> None:
-    for task in done:
-        task.result()
+    """All are looked at: of a failure that nobody looks at asyncio writes a traceback."""
+    failed = [problem for problem in [task.exception() for task in done] if problem is not None]
+    if failed:
+        raise failed[0]
 
 
 def _parts(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

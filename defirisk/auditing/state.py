@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final
 from defirisk.errors import StateExists, StateUnusable, UnwritableOutput
 from defirisk.files import locked, replaced, writing_to
 
-FORMAT: Final = "defirisk-audit-state/1"
+FORMAT: Final = "defirisk-audit-state/2"
 MANIFEST: Final = "manifest.json"
 _LOCK: Final = "lock"
 _OURS: Final = frozenset({_LOCK, MANIFEST, "wallets", "chunks", "list", "rejected.csv"})

@@ -4,9 +4,15 @@ Results go to stdout, messages to stderr. Exit codes: 0 done; 1 a policy was bre
 chain or recording could not be read in full; 130 interrupted.
 """
 
+import sys
+
 
 def main() -> None:
-    """Run the ``defirisk`` command; the entry point of the script."""
-    from defirisk.cli.app import app  # noqa: PLC0415 - click and the commands only when the command line runs
+    """Run the ``defirisk`` command; the entry point of the script. Ctrl-C while it still loads is no traceback."""
+    try:
+        from defirisk.cli.app import app  # noqa: PLC0415 - click and the commands only when the command line runs
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was written, nothing is kept\n")
+        sys.exit(130)
 
     app(prog_name="defirisk")

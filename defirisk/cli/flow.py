@@ -15,6 +15,7 @@ from defirisk.cli.results import deliver
 from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.cli.what_if import what_if_of
 from defirisk.errors import BadMove
+from defirisk.files import refuse_overwriting
 from defirisk.judging import Terms
 from defirisk.report.check import Check, CheckSet
 from defirisk.risk.families import parse_overrides
@@ -33,6 +34,8 @@ def check_and_deliver(addresses: Sequence[str], asked: Asked, *, format_: str, o
 
         return run_gate(policy, addresses, asked, where_of(asked), format_=format_, output=output, quiet=quiet)
     reports = reports_without_policy(asked, output)
+    outputs = (output, *(report.path for report in reports))
+    refuse_overwriting(outputs, (asked["fixture"], *asked["scenarios"]))
     found = _checked(addresses, asked, output=output, quiet=quiet)
     written = write_formats(found, reports)
     code = conclude(found, format_, output)

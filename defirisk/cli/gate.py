@@ -16,6 +16,7 @@ from defirisk.cli.progress import progress
 from defirisk.cli.results import deliver
 from defirisk.cli.stopping import STOP, nothing_kept
 from defirisk.errors import BadBaseline, DefiriskError, InputError
+from defirisk.files import refuse_overwriting
 from defirisk.report.sanitize import clean
 from defirisk.sources import Where
 
@@ -39,6 +40,8 @@ def run_gate(
     except DefiriskError as problem:
         annotate_error(problem, path)
         raise
+    outputs = (output, *(report.path for report in reports))
+    refuse_overwriting(outputs, (path, policy.source.fixture, where.fixture))
     if not quiet:
         say(f"policy: {clean(policy.file)}")
     return _Gate(policy, gate_of(asked), reports).run(where, format_=format_, output=output, quiet=quiet)

@@ -80,7 +80,8 @@ def reports_of(texts: Sequence[str], output: Path | None) -> list[Report]:
             raise InputError(f"--report {text[:80]!a} is not KIND=FILE", hint=f"KIND is one of {', '.join(KINDS)}")
         if path == "-":
             raise InputError(f"--report {kind}=- names no file", hint="--format is what prints, --report writes files")
-        if Path(path) in (output, *(one.path for one in found)):
+        taken = [other.resolve() for other in (output, *(one.path for one in found)) if other]
+        if Path(path).resolve() in taken:
             raise InputError(f"two results are to be written to {path[:200]}", hint="name another file")
         found.append(Report(kind, Path(path)))
     return found

@@ -116,6 +116,13 @@ def scenario_options(command: F) -> F:
     )(command)
 
 
+def file_named(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
+    """An output's path, unless it is ``-``: to some that means stdout, and a file of that name helps nobody."""
+    if path is not None and str(path) == "-":
+        raise click.BadParameter("- names no file; what can be printed is, where none is given.")
+    return path
+
+
 def output_options(command: F) -> F:
     """How and where the result is written."""
     return all_of(
@@ -131,6 +138,7 @@ def output_options(command: F) -> F:
             "-o",
             "--output",
             type=click.Path(path_type=Path),
+            callback=file_named,
             metavar="FILE",
             help="Write the result to FILE, whole or not at all, instead of stdout.",
         ),

@@ -77,14 +77,15 @@ def check_writable(path: Path) -> None:
     """Refuse an output path that cannot be written before any work is done for it.
 
     Raises:
-        UnwritableOutput: no such folder, a folder, or no permission.
+        UnwritableOutput: no such folder, a folder, no permission, or no name that a file can have.
     """
-    if path.is_dir():
-        raise UnwritableOutput(f"{path} is a folder", hint="name a file in it")
-    if not path.parent.is_dir():
-        raise UnwritableOutput(f"{path.parent} is not a folder", hint="make it first")
-    if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):
-        raise UnwritableOutput(f"{path} cannot be written: permission denied")
+    with writing_to(path):
+        if path.is_dir():
+            raise UnwritableOutput(f"{path} is a folder", hint="name a file in it")
+        if not path.parent.is_dir():
+            raise UnwritableOutput(f"{path.parent} is not a folder", hint="make it first")
+        if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):
+            raise UnwritableOutput(f"{path} cannot be written: permission denied")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from defirisk.cli.options import market_option, message_options, source_options
+from defirisk.cli.options import file_named, market_option, message_options, source_options
 from defirisk.cli.sections import Command, Option
 
 _in_recording = partial(click.option, cls=Option, section="What to record")
@@ -19,6 +19,7 @@ _in_recording = partial(click.option, cls=Option, section="What to record")
     "-o",
     "--output",
     type=click.Path(path_type=Path),
+    callback=file_named,
     metavar="FILE",
     help="Where to write the recording; gzipped if the name ends in .gz. With --refresh: the same file.",
 )

@@ -11,7 +11,7 @@ from defirisk.cli.flow import Asked, where_of
 from defirisk.cli.output import check_writable, print_out, say
 from defirisk.cli.progress import progress
 from defirisk.cli.stopping import STOP, nothing_kept
-from defirisk.errors import InputError
+from defirisk.errors import InputError, UnwritableOutput
 from defirisk.report.figures import counted
 from defirisk.report.sanitize import clean
 from defirisk.rerecording import record
@@ -59,7 +59,11 @@ def refresh_to(old: Path, output: Path, asked: Asked, *, format_: str, quiet: bo
             hook("recording", 0, 0)
         again = STOP.run(read_again(old, where_of(asked), strict=asked["strict"]), nothing_kept)
     found = again.written(output)
-    print_out(dumps(found.to_dict()) if format_ == "json" else found.to_text(piped_width()))
+    try:
+        print_out(dumps(found.to_dict()) if format_ == "json" else found.to_text(piped_width()))
+    except UnwritableOutput as problem:
+        hint = f"the new recording is written all the same, to {output}: only what changed could not be told"
+        raise UnwritableOutput(problem.message, hint=hint) from problem
     return 0
 
 

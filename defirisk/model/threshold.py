@@ -33,6 +33,8 @@ class Threshold:
     searched_to: int | None = None
     proved: bool = True
     """Everything nearer is proved not to; False where the search gave up (said in a warning)."""
+    liquidation_proved: bool = True
+    """The same of the liquidation alone, which is proved also where the search for bad debt gave up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,8 @@ def _liquidators(seen: Seen) -> list[str]:
 def _notes(before: Seen, now: Seen) -> Iterator[str]:
     if before.statuses is None:
         yield "the baseline was made without a policy: breaches cannot be compared"
+    if before.supposed:
+        yield "the baseline is of a what-if: of positions as they would have been, not as they were"
     names = [{n for a in seen.accounts.values() for p in a.values() for n in p.outcomes} for seen in (before, now)]
     positions = [any(seen.accounts.values()) for seen in (before, now)]
     for only, word in ((names[0] - names[1], "of the baseline"), (names[1] - names[0], "of this run")):

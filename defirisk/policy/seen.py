@@ -44,7 +44,7 @@ class SeenPosition:
 class Seen:
     """A run: ``accounts`` are the positions by address and market; ``unread`` the addresses not read in full.
 
-    ``statuses`` are those of the findings, ``None`` where the run had no policy.
+    ``statuses`` are those of the findings, ``None`` where the run had no policy. ``supposed``: it was of a what-if.
     """
 
     chain_id: int
@@ -56,6 +56,7 @@ class Seen:
     unread: frozenset[str] = frozenset()
     statuses: Mapping[Key, str] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    supposed: bool = False
 
 
 def seen_now(check: Check, findings: tuple[Finding, ...]) -> Seen:
@@ -123,7 +124,12 @@ class _Reader:
             accounts={self._member(one, "address", str): self._positions(one) for one in accounts},
             unread=frozenset(self._member(one, "address", str) for one in accounts if one.get("status") == "failed"),
             statuses=None if policy is None else dict(self._finding(one) for one in self._findings(policy)),
+            supposed=any(self._supposed(one) for account in accounts for one in account["positions"]),
         )
+
+    def _supposed(self, position: Any) -> bool:
+        what_if = position.get("what_if")
+        return isinstance(what_if, dict) and bool(what_if.get("changes"))
 
     def _positions(self, account: Any) -> dict[str, SeenPosition]:
         listed = [self._take(one, dict, "a position") for one in self._member(account, "positions", list)]

@@ -20,8 +20,8 @@ MOST_STRETCHES: Final = 1_000
 MOST_STEPS: Final = 12_000
 """How many liquidation calls a search for bad debt may replay, about: where a close factor halves a debt thirty times
 over, which grain goes first decides little and costs much."""
-TRIED: Final = 2_000
-"""After so many it is asked whether the rest is within reach."""
+TRIED: Final = 5_000
+"""After so many it is asked whether the rest is within reach. Sooner would give up proofs that are nearly done."""
 OUT_OF_REACH: Final = 4
 """A pace often quickens: so many times the calls that are left are no promise, more are hopeless."""
 LATELY: Final = 8

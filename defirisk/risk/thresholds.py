@@ -127,6 +127,7 @@ class _Search:
             bad_debt_price=_at(bad_debt, way.price),
             searched_to=way.move(way.end),
             proved=liquidation.proved and bad_debt.proved,
+            liquidation_proved=liquidation.proved,
         )
 
     def nearest_liquidation(self, axes: Sequence[Axis]) -> Nearest | None:

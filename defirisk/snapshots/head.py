@@ -136,7 +136,7 @@ def _document(path: Path) -> dict[str, Any]:
     if version != FORMAT:
         raise BadFile(
             f"{path.name} is of the format {version!a:.60}, not {FORMAT}",
-            hint="read it with the release that wrote it, or write it again",
+            hint="write it again with `defirisk snapshot`, or read it with the version that wrote it",
         )
     if raw.get("digest") != digest_of(raw):
         raise BadSnapshot(f"{path.name} was changed after it was written: its head does not fit its digest")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-FORMAT: Final = "defirisk-snapshot/1"
+FORMAT: Final = "defirisk-snapshot/2"
 KEY: Final = b"defirisk.snapshot"
 """The key of the head in the file's metadata: what has it is a snapshot."""
 MOST_DECIMALS: Final = 255

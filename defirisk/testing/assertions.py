@@ -12,10 +12,17 @@ from defirisk.fixedpoint import WAD
 from defirisk.model import Direction, Outcome, PositionStatus, Threshold
 from defirisk.report.check import Account, Check, CheckSet, differs
 from defirisk.report.figures import health, money
-from defirisk.report.legs import leg_of, legs_of, price_decimal, price_text
+from defirisk.report.legs import leg_of, legs_of, price_decimal
 from defirisk.report.sanitize import clean
 from defirisk.risk.engine import PositionAnalysis
-from defirisk.testing.telling import position_lines, replay_lines, scenario_lines, threshold_lines, title
+from defirisk.testing.telling import (
+    position_lines,
+    reached_text,
+    replay_lines,
+    scenario_lines,
+    threshold_lines,
+    title,
+)
 
 Checked = Check | CheckSet | Account | PositionAnalysis | Iterable[Any]
 """What can be asserted of: what :func:`defirisk.check` gives, its accounts, their positions, or several of these."""
@@ -135,7 +142,7 @@ def assert_liquidation_price(
     checked, breaches = _held(checked), []
     for one, found in _thresholds(checked, asset, Direction(direction)):
         least, most = _price_range(one, found)
-        bounds = [] if found.proved or unproved else [f"{_UNPROVED} (unproved=True takes it all the same)"]
+        bounds = [] if found.liquidation_proved or unproved else [f"{_UNPROVED} (unproved=True takes it all the same)"]
         if low is not None and least < low:
             bounds.append(f"below {at_least}")
         if high is not None and (most is None or most > high):
@@ -289,7 +296,8 @@ def _told_threshold(bounds: str, one: PositionAnalysis, found: Threshold) -> str
     if found.liquidation_price is None or leg is None:
         price = f"is liquidated by no {'fall' if found.direction is Direction.DOWN else 'rise'} of {clean(found.move)}"
     else:
-        price = f"is liquidated at {clean(found.move)} {price_text(one.position, leg, found.liquidation_price)}"
+        reached = reached_text(one, leg, found.direction, found.liquidation_price)
+        price = f"is liquidated at {clean(found.move)} {reached}"
     lines = [*position_lines(one), *threshold_lines(one)]
     return "\n".join((f"{title(one.position)} {price}, {bounds}", *_indented(lines)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import ROUND_DOWN, ROUND_UP
 from typing import TYPE_CHECKING, Final
 
 from defirisk.fixedpoint import WAD, mul_div_down
@@ -98,9 +99,14 @@ def threshold_lines(analysis: PositionAnalysis) -> Iterator[str]:
         if found.liquidation is None or found.liquidation_price is None:
             yield f"  {clean(found.move)} {goes}: never"
         else:
-            reached = price_text(analysis.position, leg, found.liquidation_price)
+            reached = reached_text(analysis, leg, found.direction, found.liquidation_price)
             raw = f"{found.liquidation_price} raw"
             yield f"  {clean(found.move)} {goes}: {reached} ({percent(found.liquidation)}, {raw})"
+
+
+def reached_text(analysis: PositionAnalysis, leg: Collateral | Debt, direction: Direction, raw: int) -> str:
+    """A threshold's price, rounded towards today's as the table of ``defirisk check`` does: never later than it is."""
+    return price_text(analysis.position, leg, raw, ROUND_UP if direction is Direction.DOWN else ROUND_DOWN)
 
 
 def title(position: Position) -> str:

@@ -517,3 +517,16 @@ def test_a_market_that_nobody_could_be_read_in_hides_no_asset_that_does_not_exis
         ran = audit(path, "--shock", f"{name}=-40%", "--no-thresholds", fixture=broken)
         assert ran.code == code
         assert (said in " ".join(ran.out.split()), said in ran.err) == (code == 2, code == 2)
+
+
+@pytest.mark.parametrize("option", ["-o", "--outcomes"])
+def test_a_list_is_not_written_over(option, tmp_path, audit):
+    path = tmp_path / "list.csv"
+    path.write_text(f"address,desk\n{WALLETS[0]},a\n")
+    (tmp_path / "here").symlink_to(tmp_path)
+    before = path.read_bytes()
+    ran = audit(path, option, tmp_path / "here" / "list.csv", "--drop", "20", "--no-thresholds", "-q")
+    assert (ran.code, ran.out) == (2, "")
+    assert "is read by this run, and would be written over" in ran.err
+    assert path.read_bytes() == before
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["here", "list.csv"]

@@ -104,6 +104,20 @@ def test_parquet_of_text_and_of_bytes(take, tmp_path):
     assert Taken(tmp_path / "list").addresses == [C]
 
 
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe")]), "utf-8"),
+        (pa.array([2**60], pa.date64()), "date"),
+    ],
+    ids=["no text", "no day"],
+)  # fmt: skip
+def test_parquet_with_what_is_no_value_is_refused(label, said, tmp_path):
+    pq.write_table(pa.table({"address": [A], "label": label}), tmp_path / "list")
+    with pytest.raises(BadList, match=f"list is no sound Parquet file: .*{said}"):
+        Taken(tmp_path / "list")
+
+
 def test_doubles_keep_the_labels_of_the_first(take):
     taken = take(f"address,desk\n{STRANGER},first\n{A},\n{STRANGER.lower()},second\n0x{STRANGER[2:].upper()},third\n")
     assert [(one.address, dict(one.labels)) for one in taken.wallets] == [(STRANGER, {"desk": "first"}), (A, {})]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -128,3 +130,22 @@ def test_every_option_of_check_holds_or_is_refused_with_a_reason(audit: Callable
         ran = audit("list.txt", option, "x")
         assert ran.code == 2
         assert f"`audit` has no {option}: {why}." in ran.err
+
+
+def test_what_is_wrong_for_every_chunk_is_said_once(
+    people: Path, audit: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks are judged side by side: where several fail, none of them leaves a traceback of asyncio."""
+    complaints: list[Any] = []
+    wait = asyncio.wait
+
+    async def all_of(tasks: Any, **_: Any) -> Any:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        return await wait(tasks)  # whatever the machine's speed, all that are judged are done when they are looked at
+
+    monkeypatch.setattr("defirisk.auditing.pipeline.asyncio.wait", all_of)
+    wrong = ("--set", "aave-v3-local:WETH.nonsense=1", "--drop", "20", "--no-thresholds", "-q")
+    ran = audit(people, "--chunk", "1", *wrong, fixture=DEMO)
+    gc.collect()
+    assert (ran.code, ran.out, ran.err.count("error[")) == (2, "", 1)
+    assert complaints == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,18 @@ import pandas as pd
 import pytest
 
 import defirisk
-from defirisk.errors import BadMove, InvalidAddress, UnknownLiquidator, UnknownScenario
+from defirisk.chain.logs import TooManyLogs
+from defirisk.errors import (
+    BadMove,
+    BadPolicy,
+    CallRefused,
+    DefiriskError,
+    InvalidAddress,
+    MissingCall,
+    UnknownLiquidator,
+    UnknownScenario,
+    WrongChain,
+)
 from defirisk.model import Move, Scenario
 from tests.support.rpc_server import RpcServer
 
@@ -64,7 +76,9 @@ def test_every_call_says_its_arguments_and_errors(name: str) -> None:
     assert all(p.annotation is not inspect.Parameter.empty for p in inspect.signature(call).parameters.values())
 
 
-@pytest.mark.parametrize("name", ["audit", "check", "check_chains", "check_policy", "find_borrowers", "record", "refresh", "snapshot"])
+@pytest.mark.parametrize(
+    "name", ["audit", "check", "check_chains", "check_policy", "find_borrowers", "record", "refresh", "snapshot"]
+)
 def test_both_faces_take_and_say_the_same(name: str) -> None:
     sync, awaited = getattr(defirisk, name), getattr(defirisk, f"{name}_async")
     assert (sync.__name__, sync.__qualname__, awaited.__name__) == (name, name, f"{name}_async")
@@ -122,6 +136,25 @@ def test_scenarios_in_every_way(tmp_path: Path) -> None:
 def test_errors_are_typed(named: dict[str, object], error: type[Exception]) -> None:
     with pytest.raises(error):
         defirisk.check(**{"addresses": CLOSE, "fixture": RECORDING, "thresholds": False, **named})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadMove("said", hint="do"),
+        BadPolicy("said", file="defirisk.toml", line=3, hint="do"),
+        WrongChain(1, 8453, hint="do"),
+        CallRefused("said", missing=(("0x1", "0x2"),)),
+        MissingCall("said", missing=(("0x1", "0x2"),), hint="do"),
+        TooManyLogs("said", 7),
+    ],
+    ids=lambda error: error.code,
+)
+def test_an_error_reaches_another_process_as_it_is(error: DefiriskError) -> None:
+    """A pool of processes ends at an error that it cannot unpickle."""
+    there = pickle.loads(pickle.dumps(error))
+    assert (type(there), str(there), vars(there)) == (type(error), str(error), vars(error))
+    assert (there.args, there.hint) == (error.args, error.hint)
 
 
 def test_progress_is_told() -> None:

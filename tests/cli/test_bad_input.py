@@ -1,6 +1,7 @@
 """Bad input: one clear line, a hint, the right code, no traceback and no secret."""
 
 import gzip
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,10 @@ HOSTILE = "\x1b[31m" + "x" * 2000
         ((CLOSE, "--fixture", str(RECORDING), "--family", "NOPE=USD"), 2, "error[unknown-asset]"),
         (("vitalik.eth", "--fixture", str(RECORDING)), 2, "error[name-not-found]"),
         ((CLOSE, "--fixture", str(RECORDING), "-o", "no/such/folder/file"), 2, "error[unwritable-output]"),
+        ((CLOSE, "--fixture", str(RECORDING), "-o", "x" * 5000), 2, "error[unwritable-output]"),
+        ((CLOSE, "--fixture", str(RECORDING), "-o", "/dev/null", "--report", "csv=" + "x" * 5000), 2, "error[unwritable-output]"),
+        ((CLOSE, "--fixture", str(RECORDING), "--scenario", "x" * 5000, "-o", "x"), 2, "error[unknown-scenario]"),
+        ((CLOSE, "--fixture", str(RECORDING), "-o", "-"), 2, "- names no file"),
     ],
 )
 def test_one_line_and_the_right_code(run: Run, args: tuple[str, ...], code: int, said: str) -> None:
@@ -103,6 +108,22 @@ def test_a_traceback_only_when_asked_for(run: Run) -> None:
         assert ran.code == 2
         assert "Traceback" in ran.err
         assert "error[invalid-address]" in ran.err
+
+
+@pytest.mark.parametrize("option", ["-o", "--report"])
+def test_nothing_that_a_run_reads_is_written_over(run: Run, tmp_path: Path, option: str) -> None:
+    """A recording, by itself or by a link; a file of scenarios."""
+    recording, link, scenarios = tmp_path / "w.json.gz", tmp_path / "link", tmp_path / "s.toml"
+    shutil.copyfile(RECORDING, recording)
+    link.symlink_to(recording)
+    scenarios.write_text('[[scenario]]\nname = "a"\n[scenario.oracle]\nWETH = "-10%"\n')
+    before = recording.read_bytes(), scenarios.read_bytes()
+    for path in (recording, link, scenarios):
+        out = str(path) if option == "-o" else f"json={path}"
+        ran = run("check", "--fixture", str(recording), "--scenario", str(scenarios), option, out)
+        assert (ran.code, ran.out) == (2, "")
+        assert "is read by this run, and would be written over" in ran.err
+    assert (recording.read_bytes(), scenarios.read_bytes()) == before
 
 
 def test_a_folder_is_no_output_file(check: Run, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from defirisk.cli import app
+from defirisk.cli import app, main
 from defirisk.cli.stopping import STOP, kept_in, nothing_kept
 
 from .conftest import CLOSE
@@ -53,6 +53,19 @@ def test_it_ends_with_one_line_and_no_file(number: signal.Signals, name: str, wh
     assert (process.returncode, printed) == (128 + number, "")
     assert said == "interrupted: nothing was written, nothing is kept\n"
     assert [path.name for path in tmp_path.iterdir()] == ["list"]
+
+
+def test_a_stop_while_it_loads_is_one_line_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    class Stops:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "defirisk.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "defirisk.cli.app")
+    monkeypatch.setattr(sys, "meta_path", [Stops(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "interrupted: nothing was written, nothing is kept\n")
 
 
 def test_what_is_kept_is_said_only_where_something_is(tmp_path: Path) -> None:

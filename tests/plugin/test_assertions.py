@@ -10,6 +10,7 @@ import pytest
 
 import defirisk
 from defirisk.errors import InputError
+from defirisk.risk.stretches import Found, first_of
 from defirisk.testing import (
     RecordedChain,
     assert_health_factor,
@@ -148,11 +149,11 @@ def test_liquidation_prices(close, chain: RecordedChain) -> None:
     assert_liquidation_price(close, "WBTC", at_most=exact, at_least=exact, raw=down.liquidation_price)
     assert_liquidation_price(close, close.position.tokens[down_slot(close)].address.lower(), at_most=50_000)
     tick = Decimal("0.00000001")
-    assert "is liquidated at WBTC $42,559.35, above" in failure(assert_liquidation_price, close, "wbtc", at_most=exact - tick)
-    assert "is liquidated at WBTC $42,559.35, below" in failure(assert_liquidation_price, close, "wbtc", at_least=exact + tick)
+    assert "is liquidated at WBTC $42,559.36, above" in failure(assert_liquidation_price, close, "wbtc", at_most=exact - tick)
+    assert "is liquidated at WBTC $42,559.36, below" in failure(assert_liquidation_price, close, "wbtc", at_least=exact + tick)
     told = failure(assert_liquidation_price, close, "WBTC", raw=down.liquidation_price - 1)
     assert f"not {down.liquidation_price - 1:,} (raw)" in told
-    assert f"    WBTC falls: $42,559.35 (-1.05 %, {down.liquidation_price} raw)" in told.splitlines()
+    assert f"    WBTC falls: $42,559.36 (-1.05 %, {down.liquidation_price} raw)" in told.splitlines()
     assert "    WBTC rises: never" in told.splitlines()
     assert_liquidation_price(close, "USDT", at_most=2, direction="up")
     assert_liquidation_price(close, "WBTC", at_least=10**9, direction="up")
@@ -165,15 +166,30 @@ def test_a_price_that_is_not_proved_to_be_the_nearest_is_no_ground_to_pass(close
     """The search gave up: bounds that fit it may not fit the nearest price, which nobody knows."""
     from dataclasses import replace
 
-    unsure = replace(close, thresholds=tuple(replace(found, proved=False) for found in close.thresholds))
+    doubts = {"proved": False, "liquidation_proved": False}
+    unsure = replace(close, thresholds=tuple(replace(found, **doubts) for found in close.thresholds))
     assert_liquidation_price(close, "WBTC", at_most=50_000)
     told = failure(assert_liquidation_price, unsure, "WBTC", at_most=50_000)
-    assert "is liquidated at WBTC $42,559.35, which is not proved to be the nearest: one nearer may liquidate" in told
+    assert "is liquidated at WBTC $42,559.36, which is not proved to be the nearest: one nearer may liquidate" in told
     assert "by no rise of WBTC, which is not proved" in failure(
         assert_liquidation_price, unsure, "WBTC", at_least=1, direction="up"
     )
     assert_liquidation_price(unsure, "WBTC", at_most=50_000, unproved=True)
     assert "above 1" in failure(assert_liquidation_price, unsure, "WBTC", at_most=1, unproved=True)
+
+
+def test_a_search_for_bad_debt_that_gave_up_says_nothing_of_the_liquidation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only that search counts its effort, and gives up."""
+
+    def gives_up(way, stretch, guess, holds, effort=None):
+        found = first_of(way, stretch, guess, holds, effort)
+        return found if effort is None else Found(found.distance, proved=False)
+
+    monkeypatch.setattr("defirisk.risk.thresholds.first_of", gives_up)
+    checked = defirisk.check(CLOSE, fixture=DEMO, scenarios=())
+    (analysis,) = checked.accounts[0].positions
+    assert {found.proved for found in analysis.thresholds if found.bad_debt} == {False}
+    assert_liquidation_price(checked, "WBTC", at_most=50_000)
 
 
 def down_slot(one) -> int:

@@ -256,6 +256,17 @@ def test_a_baseline_without_a_policy_or_with_other_scenarios_says_what_was_not_c
     ]
 
 
+def test_a_baseline_of_a_what_if_says_that_it_was_one(write: Write, check: Check) -> None:
+    write(BODY)
+    for asked, notes in (
+        ("USDC=1", ["the baseline is of a what-if: of positions as they would have been, not as they were"]),
+        (None, []),
+    ):
+        ran = check("--format", "json", "-o", "before.json", *(("--deposit", asked) if asked else ()))
+        assert ran.code == 1, ran.err
+        assert changes(check("--baseline", "before.json", "--format", "json"))["notes"] == notes
+
+
 def test_a_baseline_of_positions_without_scenarios_says_so_too(after: Callable[..., Ran]) -> None:
     def edit(document: Any) -> None:
         for account in document["accounts"]:

@@ -364,7 +364,11 @@ def test_the_same_policy_over_an_endpoint(write: Write, check: Check, monkeypatc
         (("--report", "pdf=a.pdf"), "KIND is one of junit, sarif, markdown, csv, json"),
         (("--report", "junit=a", "--report", "csv=a"), "two results are to be written to a"),
         (("-o", "a", "--report", "csv=./a"), "two results are to be written to ./a"),
+        (("-o", "a", "--report", "csv=b/../a"), "two results are to be written to b/../a"),
         (("--report", "json=-"), "--report json=- names no file"),
+        (("-o", "-"), "- names no file"),
+        (("-o", "defirisk.toml"), "defirisk.toml is read by this run, and would be written over"),
+        (("--report", "csv=defirisk.toml"), "defirisk.toml is read by this run, and would be written over"),
         (
             ("--policy", "defirisk.toml", "tresury"),
             "no wallet of defirisk.toml is called 'tresury'\nhint: did you mean treasury?",

@@ -26,7 +26,6 @@ ORDERS = ("largest", "best-bonus", "worst-case")
 drawn = settings(
     max_examples=40,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -10,20 +10,22 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from defirisk.fixedpoint import WAD
-from defirisk.model import Amount, Ended
+from defirisk.model import Amount, Direction, Ended
 from defirisk.protocols.compound_v2.account import accrued_sums
 from defirisk.protocols.compound_v2.interest import Totals, accrued, debt_at, debt_bounds
-from defirisk.protocols.compound_v2.rules import ORIGINAL
-from defirisk.protocols.compound_v2.state import CompoundState
+from defirisk.protocols.compound_v2.rules import ORIGINAL, VENUS
+from defirisk.protocols.compound_v2.state import Books, CompoundState, CToken, Holding
 from defirisk.protocols.interface import Pair, Refused, Step
 from defirisk.risk.interval import Interval, Undecided
+from defirisk.risk.paths import Axis
 from defirisk.risk.replay import replay
-from tests.unit.compound_v2.worlds import states
+from defirisk.risk.thresholds import thresholds_of
+from tests.property.rule_sets import World, placed
+from tests.unit.compound_v2.worlds import states, token
 
 drawn = settings(
     max_examples=60,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
@@ -226,3 +228,23 @@ def test_inv_v2_10_a_replay_ends_and_says_how(state: CompoundState, percent: int
             if c.counts
             for d in done.after.debt
         )
+
+
+def dust(number: int, decimals: int, factor: int, books: Books, tokens: int, debt: int, incentive: int) -> Holding:
+    market = CToken(f"0x{number + 100:040x}", f"cT{number}", token(number, decimals), factor, factor, incentive, 0)
+    return Holding(market, books, tokens, debt, entered=True)
+
+
+def test_a_proof_that_takes_some_thousand_calls_is_seen_to_its_end() -> None:
+    """Nearer than where a loss probably begins, roundings of dust leave one: whoever gives up early tells the farther."""
+    held = (
+        dust(0, 8, 0, Books(26562, 2000, 142, 117311, 225213321853875595), 88, 2000, 105 * WAD // 100),
+        dust(2, 8, 825 * WAD // 1000, Books(241, 36, 1, 2131, 112623181604880337), 1619, 36, 108 * WAD // 100),
+    )
+    prices = (10**23, 17815698276606640000000000)
+    state = CompoundState(held, tuple(one.market.token for one in held), prices, WAD // 2, 0)
+    axis = Axis("asset", "T2", frozenset([1]))
+    down = next(
+        one for one in thresholds_of(placed(World("venus", VENUS, state)), [axis]) if one.direction is Direction.DOWN
+    )
+    assert (down.bad_debt_price, down.proved) == (1489052795031055912117852, True)

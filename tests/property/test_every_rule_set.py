@@ -44,7 +44,6 @@ ACCRUING = sets("compound-v2", "compound-v3")
 few = settings(
     max_examples=12,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 every = pytest.mark.parametrize("name", WORLDS)
@@ -74,6 +73,26 @@ def test_inv_e1_liquidatable_exactly_below_one(name: str, data: st.DataObject) -
         assert told_alone(world.rules, moved) == standing.liquidatable
         assert standing.liquidatable == (standing.health_factor is not None and standing.health_factor < WAD)
         assert (standing.health_factor is None) == (standing.debt_value == 0)
+
+
+@pytest.mark.parametrize("name", sets("aave-v3", "aave-v2", "compound-v2"))
+@few
+@given(data=st.data())
+def test_inv_e1_asked_alone_at_the_line_too(name: str, data: st.DataObject) -> None:
+    """On both sides of where the answer turns, which is where another rounding would show."""
+    world = data.draw(WORLDS[name])
+    slot = data.draw(st.integers(0, len(world.state.prices) - 1))
+
+    def at(price: int) -> Any:
+        return world.rules.reprice(world.state, (*world.state.prices[:slot], price, *world.state.prices[slot + 1 :]))
+
+    low, high = 1, 1000 * world.state.prices[slot]
+    first = world.rules.standing(at(low)).liquidatable
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if world.rules.standing(at(middle)).liquidatable == first else (low, middle)
+    for price in (low, high):
+        assert told_alone(world.rules, at(price)) == world.rules.standing(at(price)).liquidatable
 
 
 @every

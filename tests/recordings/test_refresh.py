@@ -15,6 +15,7 @@ import defirisk
 from defirisk.chain import Block, Returned, Reverted
 from defirisk.chain.abi import Abi
 from defirisk.chain.recording import load_fixture
+from defirisk.errors import UnwritableOutput
 from defirisk.report.refreshed_json import schema
 from tests.support.rpc_server import RpcError, RpcServer
 
@@ -54,6 +55,19 @@ def later(endpoint: RpcServer, seconds: int = 0) -> None:
 
 def flat(text: str) -> str:
     return " ".join(text.split())
+
+
+def test_a_full_stdout_is_not_taken_for_an_unwritten_recording(
+    refresh: Run, endpoint: RpcServer, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_text: str) -> None:
+        raise UnwritableOutput("standard output cannot be written: No space left on device")
+
+    monkeypatch.setattr("defirisk.cli.recording.print_out", full)
+    later(endpoint)
+    ran = refresh("--format", "json")
+    assert (ran.code, load_fixture(file).block.number) == (2, 720)
+    assert f"hint: the new recording is written all the same, to {file}" in ran.err
 
 
 def test_nothing_changed_but_the_block(refresh: Run, endpoint: RpcServer, file: Path, run: Run, market: str) -> None:

@@ -144,9 +144,27 @@ def test_a_head_written_anew_is_read(demo: Path, tmp_path: Path) -> None:
 
 
 def test_another_version_is_said(demo: Path, tmp_path: Path) -> None:
-    err = refused(rewritten(demo, tmp_path / "v2.parquet", _with(format="defirisk-snapshot/2")), tmp_path)
+    err = refused(rewritten(demo, tmp_path / "v3.parquet", _with(format="defirisk-snapshot/3")), tmp_path)
     assert "error[bad-file]" in err
-    assert "defirisk-snapshot/2" in err
+    assert "defirisk-snapshot/3" in err
+
+
+def _of_the_first_version(head):
+    """Its sums had no warnings, and did not say how many nearest liquidations were sought."""
+    for part in head["row_groups"]:
+        for market in part["today"]["markets"].values():
+            del market["sought"], market["warnings"]
+    return {**head, "format": "defirisk-snapshot/1"}
+
+
+@pytest.mark.parametrize("more", [(), ("--engine", "fast", "--no-thresholds")], ids=["rows", "sums"])
+def test_a_snapshot_of_the_first_version_is_to_be_written_again(
+    demo: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    ran = run("audit", str(rewritten(demo, tmp_path / "v1.parquet", _of_the_first_version)), *SCENARIOS, *more)
+    assert (ran.code, ran.out) == (2, "")
+    assert "v1.parquet is of the format 'defirisk-snapshot/1', not defirisk-snapshot/2" in ran.err
+    assert "write it again" in ran.err
 
 
 def test_a_head_that_does_not_fit_its_digest_is_refused(demo: Path, tmp_path: Path) -> None:
@@ -188,3 +206,13 @@ def test_a_parquet_list_of_wallets_is_still_a_list(demo: Path, tmp_path: Path) -
     pq.write_table(table, tmp_path / "list.parquet")
     ran = run("audit", str(tmp_path / "list.parquet"), "--fixture", str(RECORDINGS["demo"]), "--drop", "20")
     assert ran.code == 0, ran.err
+
+
+def test_a_snapshot_is_not_written_over(demo: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s.parquet"
+    path.write_bytes(demo.read_bytes())
+    for more in (("audit", str(path)), ("snapshot", str(RECORDINGS["demo"]), "--fixture", str(path))):
+        ran = run(*more, "-o", str(path), "-q")
+        assert (ran.code, ran.out) == (2, "")
+        assert "is read by this run, and would be written over" in ran.err
+    assert path.read_bytes() == demo.read_bytes()

@@ -45,6 +45,35 @@ def test_health_of_exactly_one_is_safe(name):
 
 
 @pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        ((supplied("WETH", 10**18), 1000 * USD), False),
+        ((supplied("WETH", 10**18), 1000 * USD - 2), True),
+        ((supplied("WETH", 10**18, collateral=False), 2000 * USD), True),
+    ],
+    ids=["exactly-one", "below-one", "no-collateral"],
+)
+def test_asked_alone_whether_it_is_liquidatable_it_is_what_its_standing_says(name, world, said):
+    world = state(world, (owed("DAI", 830 * 10**18), USD))
+    assert rules_named(name).liquidatable(world) is rules_named(name).standing(world).liquidatable is said
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_asked_alone_a_threshold_of_zero_leaves_no_mark_on_the_average(name):
+    """With its value in the total, up to 3.4, the average would be cut by some basis points."""
+    nothing = supplied("USDT", 10**6, decimals=6, ltv=0, liquidation_threshold=0, liquidation_bonus=0)
+    world = state((supplied("WETH", 10**18), 1000 * USD), (nothing, USD), (owed("DAI", 830 * 10**18), USD))
+    assert rules_named(name).liquidatable(world) is rules_named(name).standing(world).liquidatable is False
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_asked_alone_a_debt_below_one_unit_of_value_rounds_as_in_its_standing(name):
+    world = state((owed("DAI", 1), USD))
+    assert rules_named(name).liquidatable(world) is rules_named(name).standing(world).liquidatable is (name in EXACT)
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_a_leg_says_what_a_liquidator_asks_for(name):
     world = state((supplied("WETH", 10**18, protocol_fee=1000), 2000 * USD), (owed("DAI", 10**18), USD))
     weth = leg(rules_named(name).standing(world), "WETH")

@@ -104,3 +104,17 @@ def test_assets_are_told_apart() -> None:
     found = shared(*judged(rules, state, DAI, 700, 800), *judged(rules, state, weth, 1, 2), *judged(rules, state, weth, 4))
     assert [(one.token.symbol, one.positions, one.amount) for one in found] == [("DAI", 2, 1500), ("WETH", 3, 7)]
     assert told(found[1].borne_by) == {"deficit": 7}
+
+
+def test_who_bears_another_asset_bears_nothing_of_this_one() -> None:
+    rules, state = rules_named("3.7"), umbrella()
+    both = []
+    for dai, weth in zip(
+        judged(rules, state, DAI, 700, 800), judged(rules, state, aave_v3.token("WETH"), 5, 6), strict=True
+    ):
+        (one,), (other,) = dai.outcomes, weth.outcomes
+        lost = Lost(one.scenario, one.bad_debt + other.bad_debt, one.borne_by + other.borne_by)
+        both.append(replace(dai, outcomes=(lost,)))
+    found = shared(*both)
+    assert [told(one.one_by_one) for one in found] == [{"umbrella": 1500}, {"deficit": 11}]
+    assert [told(one.borne_by) for one in found] == [{"umbrella": 1000, "deficit": 500}, {"deficit": 11}]
