@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from benchmarks import auditing, million, policy, population, processes, reading, recording, replaying, searching, trips
 from benchmarks.table import Note, Row, heading
-
-WRONG_USAGE: Final = 2
 
 
 class Figure(NamedTuple):
@@ -82,17 +81,18 @@ FIGURES: Final = {
 
 def main(arguments: list[str]) -> int:
     """Print the figures that were named, or all of them; ``--quick`` with tiny sizes, to see that it runs."""
-    quick = "--quick" in arguments
-    names = [one for one in arguments if one != "--quick"] or list(FIGURES)
-    unknown = [one for one in names if one not in FIGURES]
+    parser = ArgumentParser(prog="python -m benchmarks", description="Print figures, each beside its target.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(FIGURES)}")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
+    asked = parser.parse_args(arguments)
+    unknown = [one for one in asked.names if one not in FIGURES]
     if unknown:
-        print(f"no figure is named {', '.join(unknown)}; there are {', '.join(FIGURES)}", file=sys.stderr)
-        return WRONG_USAGE
+        parser.error(f"no figure is named {', '.join(unknown)}; there are {', '.join(FIGURES)}")
     print(*heading(), sep="\n")
-    for name in names:
+    for name in asked.names or FIGURES:
         figure = FIGURES[name]
         print(f"{figure.title} [{name}]", flush=True)
-        for row in (figure.quick if quick else figure.rows)():
+        for row in (figure.quick if asked.quick else figure.rows)():
             print(*row.lines(), sep="\n", flush=True)
         print()
     return 0

@@ -104,8 +104,12 @@ def figures(positions: int = 200_000, scenarios: int = 50, runs: int = 5) -> Ite
     one = told[-1]
     liquidatable = float(one.liquidatable.mean())
     speeds = [pairs / each for each in taken]
-    yield Row(f"replays, {usable_cores()} threads", speeds, millions, f">= {TARGET / 1e6:.0f} M", median(speeds) >= TARGET)
-    yield Row("liquidatable", [liquidatable], percent, f">= {LEAST_LIQUIDATABLE:.0%}", liquidatable >= LEAST_LIQUIDATABLE)
+    yield Row(
+        f"replays, {usable_cores()} threads", speeds, millions, f">= {TARGET / 1e6:.0f} M", median(speeds) >= TARGET
+    )
+    yield Row(
+        "liquidatable", [liquidatable], percent, f">= {LEAST_LIQUIDATABLE:.0%}", liquidatable >= LEAST_LIQUIDATABLE
+    )
     yield Row("handed to the exact engine", [one.handed_over_share], lambda share: f"{share:.1e}")
     few = population.rows(0, max(1, min(positions, 20_000 // scenarios)))
     exact = times(partial(replay_population, few, bound, book, engine="exact", keep_exact=False), min(runs, 3))
@@ -164,7 +168,9 @@ def _job(population: Population, scenarios: Sequence[BoundScenario], book: Famil
         today = position.rules.standing(position.state)
         number = {token.address: at for at, token in enumerate(asset.token for asset in population.assets)}
         bps = 10**14
-        supplied = [[number[leg.token.address], str(leg.amount), leg.liquidation_threshold // bps] for leg in today.collateral]
+        supplied = [
+            [number[leg.token.address], str(leg.amount), leg.liquidation_threshold // bps] for leg in today.collateral
+        ]
         positions.append([*supplied, *([number[leg.token.address], str(leg.amount), None] for leg in today.debt)])
     table = price_table(population.assets, scenarios, book)
     raw = np.rint(table.oracle * table.scales[:, None]).T.astype(np.int64)

@@ -159,9 +159,7 @@ def liquidators() -> tuple[str, ...]:
     return (*_ORDERS, "worst-case")
 
 
-def _follow(
-    rules: Rules[Any], course: Course, order: Order, market: tuple[int, ...] | None
-) -> tuple[Course, Ended]:
+def _follow(rules: Rules[Any], course: Course, order: Order, market: tuple[int, ...] | None) -> tuple[Course, Ended]:
     for _ in range(MAX_STEPS):
         ended = settled(rules, course)
         if ended is not None:
@@ -220,9 +218,7 @@ def advance(rules: Rules[Any], course: Course, step: Step, pair: Pair) -> Course
     """The course one step on."""
     standing = rules.standing(step.state)
     done = Liquidation(step.repaid, pair.debt, step.seized, step.bad_debt, standing.health_factor)
-    return Course(
-        step.state, standing, (*course.liquidations, done), (*course.written_off, *step.written_off)
-    )
+    return Course(step.state, standing, (*course.liquidations, done), (*course.written_off, *step.written_off))
 
 
 def by_largest(standing: Standing) -> Iterator[Pair]:

@@ -33,9 +33,7 @@ class _TooMany(Exception):
     """More states than the exhaustive search may look at."""
 
 
-def worst_course(
-    rules: Rules[Any], start: Course, market: tuple[int, ...] | None
-) -> tuple[Course, Ended, str]:
+def worst_course(rules: Rules[Any], start: Course, market: tuple[int, ...] | None) -> tuple[Course, Ended, str]:
     """The course with the largest loss to the lenders, its ending, and how it was found."""
     counted = sum(leg.counts for leg in start.standing.collateral)
     if counted <= MOST_COLLATERALS and len(start.standing.debt) <= MOST_DEBTS:
@@ -95,9 +93,7 @@ def _greedy(rules: Rules[Any], course: Course, market: tuple[int, ...] | None) -
     raise ReplayDidNotEnd(f"rules {rules.name}: no end after {MAX_STEPS} liquidations")
 
 
-def _choices(
-    rules: Rules[Any], course: Course, market: tuple[int, ...] | None
-) -> tuple[list[Course], bool]:
+def _choices(rules: Rules[Any], course: Course, market: tuple[int, ...] | None) -> tuple[list[Course], bool]:
     """Every step that the rules allow and the market pays for, and whether the rules allowed any."""
     attempts = [(pair, attempt(rules, course, pair)) for pair in pairs_of(rules, course.standing, by_largest)]
     allowed = [(pair, step) for pair, step in attempts if step is not None]

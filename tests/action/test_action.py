@@ -50,7 +50,9 @@ def outputs_of(text: str) -> dict[str, str]:
     return found
 
 
-def run_step(step: Mapping[str, Any], inputs: Mapping[str, str], folder: Path, temp: Path, base: Mapping[str, str]) -> Ran:
+def run_step(
+    step: Mapping[str, Any], inputs: Mapping[str, str], folder: Path, temp: Path, base: Mapping[str, str]
+) -> Ran:
     script, output, summary = (temp / name for name in ("step.sh", "output", "summary.md"))
     script.write_text(step["run"])
     output.write_text("")
@@ -103,7 +105,11 @@ def test_no_expression_is_in_a_script() -> None:
     for step in STEPS:
         assert "${{" not in step["run"]
         assert "eval" not in step["run"]
-    used = {name for step in ACTION["runs"]["steps"] for name in INPUT.findall(str(step.get("env", "")) + str(step.get("with", "")))}
+    used = {
+        name
+        for step in ACTION["runs"]["steps"]
+        for name in INPUT.findall(str(step.get("env", "")) + str(step.get("with", "")))
+    }
     assert used == set(ACTION["inputs"])
 
 
@@ -233,7 +239,9 @@ def test_a_report_may_be_called_anything(check: Callable[..., Ran], workspace: P
     assert not (workspace / "pwned").exists()
 
 
-@pytest.mark.parametrize("text", ["1.0; touch pwned", "$(touch pwned)", "-r evil", "--index-url=http://x", "1\ntouch pwned"])
+@pytest.mark.parametrize(
+    "text", ["1.0; touch pwned", "$(touch pwned)", "-r evil", "--index-url=http://x", "1\ntouch pwned"]
+)
 def test_no_version_is_run(installed, workspace: Path, tmp_path: Path, text: str) -> None:
     _, base = installed
     ran = run_step(STEPS[0], {"version": text}, workspace, tmp_path, base)

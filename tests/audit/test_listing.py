@@ -231,7 +231,10 @@ def test_a_line_with_two_wallets_is_rejected_and_not_read_as_one(take):
 def test_a_folder_of_other_peoples_files_is_not_emptied(tmp_path):
     folder = tmp_path / "p.csv.resume"
     (folder / "photos").mkdir(parents=True)
-    with pytest.raises(UnwritableOutput, match="in the way: it holds 'photos'"), state_for(tmp_path / "p.csv", resume=False):
+    with (
+        pytest.raises(UnwritableOutput, match="in the way: it holds 'photos'"),
+        state_for(tmp_path / "p.csv", resume=False),
+    ):
         pass
     assert (folder / "photos").is_dir()
 

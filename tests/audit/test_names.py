@@ -19,7 +19,9 @@ from .conftest import MARKET, RECORDING, WALLETS, Ran, lasting
 
 RESOLVER = "0x" + "5e" * 20
 NAMES = {"treasury.eth": WALLETS[0], "desk.eth": WALLETS[1], "same.eth": WALLETS[0]}
-ASKED = "  is another column, or another file, the one of the wallets? one address a line, or CSV with a column `address`?"
+ASKED = (
+    "  is another column, or another file, the one of the wallets? one address a line, or CSV with a column `address`?"
+)
 LIST = (
     f"address,desk\ndesk.eth,a\n{WALLETS[2]},b\nnobody.eth,c\nTreasury.ETH,d\nsame.eth,e\n{WALLETS[0]},f\nfoo..eth,g\n"
 )

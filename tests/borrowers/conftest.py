@@ -46,7 +46,9 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def arguments(server: LogServer, output: Path | str, *more: str, first: int = 0, market: str | None = None) -> list[str]:
+def arguments(
+    server: LogServer, output: Path | str, *more: str, first: int = 0, market: str | None = None
+) -> list[str]:
     start = ["borrowers", "--market", market or server.market, "--rpc", server.url, "--from-block", str(first)]
     return [*start, "-o", str(output), *more]
 

@@ -33,7 +33,10 @@ def test_everybody_is_listed_once_in_order_of_first_appearance(crowded: LogServe
     assert out.read_text().startswith("address,first_block,kind\n0x")
     assert not out.with_name("wallets.csv.resume").exists()
     count = len(crowded.expected())
-    assert ran.err == f"{count} wallets in aave-v3@{_checksummed(crowded)} from block 0 to {LAST}; later ones: --from-block {LAST + 1}\n"
+    assert (
+        ran.err
+        == f"{count} wallets in aave-v3@{_checksummed(crowded)} from block 0 to {LAST}; later ones: --from-block {LAST + 1}\n"
+    )
 
 
 def _checksummed(server: LogServer) -> str:
@@ -74,7 +77,9 @@ LIMITS: dict[str, Any] = {
     "results": most_results(40),
     "both": lambda *asked: most_blocks(1999)(*asked) or most_results(60)(*asked),
     "only a word": most_blocks(2500, "limit exceeded", -32005),
-    "whatever is asked first": lambda first, last, logs: RpcError(-32000, "block range too large") if last - first > 12_000 else None,
+    "whatever is asked first": lambda first, last, logs: (
+        RpcError(-32000, "block range too large") if last - first > 12_000 else None
+    ),
 }
 
 
@@ -108,8 +113,14 @@ def test_a_range_that_the_endpoint_suggests_is_used(crowded: LogServer, tmp_path
             return None
         end = first + 1233
         if form == "data":
-            return RpcError(-32005, "query returned more than 10000 results", {"from": hex(first), "to": hex(end), "limit": 10000})
-        text = f"Try with this block range [{first:#x}, {end:#x}]." if form == "hex" else f"retry with the range {first}-{end}"
+            return RpcError(
+                -32005, "query returned more than 10000 results", {"from": hex(first), "to": hex(end), "limit": 10000}
+            )
+        text = (
+            f"Try with this block range [{first:#x}, {end:#x}]."
+            if form == "hex"
+            else f"retry with the range {first}-{end}"
+        )
         return RpcError(-32602, f"Query exceeds max results 20000. {text}")
 
     crowded.limit = limit
@@ -148,7 +159,9 @@ def test_an_endpoint_without_batches_will_do(crowded: LogServer, tmp_path: Path,
     assert listed(tmp_path / "w.csv") == whole(crowded)
 
 
-def test_a_replica_that_lags_behind_hides_nobody(crowded: LogServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replica_that_lags_behind_hides_nobody(
+    crowded: LogServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It answers with the logs that it has and no error: the missing header tells."""
     monkeypatch.setattr(scan, "_LAGS", (0.01, 0.01, 0.01, 0.01))
     crowded.borrow(LAST - 3, 5, "0x" + "ab" * 20)
@@ -185,9 +198,14 @@ LIES: dict[str, Callable[[list[Log]], Any]] = {
     "a pending log": _set("blockNumber", None),
     "a number for a quantity": _set("blockNumber", 20_000),
     "no block hash": _set("blockHash", None),
-    "two hashes of a block": lambda logs: [*logs, *({**one, "logIndex": "0xffff", "blockHash": "0x" + "0d" * 32} for one in logs[:1])],
+    "two hashes of a block": lambda logs: [
+        *logs,
+        *({**one, "logIndex": "0xffff", "blockHash": "0x" + "0d" * 32} for one in logs[:1]),
+    ],
     "twice the same log": lambda logs: [*logs, *logs],
-    "no address": lambda logs: [{**log, "topics": [*log["topics"][:2], "0x" + "ff" * 32, log["topics"][3]]} for log in logs],
+    "no address": lambda logs: [
+        {**log, "topics": [*log["topics"][:2], "0x" + "ff" * 32, log["topics"][3]]} for log in logs
+    ],
 }
 
 
@@ -221,14 +239,18 @@ def test_nobody_is_an_empty_list(server: LogServer, tmp_path: Path) -> None:
 
 
 def test_a_single_block_that_is_refused_is_an_error(crowded: LogServer, tmp_path: Path) -> None:
-    crowded.limit = lambda first, last, logs: RpcError(-32000, "query returned more than 10000 results") if first <= 20_000 <= last else None
+    crowded.limit = lambda first, last, logs: (
+        RpcError(-32000, "query returned more than 10000 results") if first <= 20_000 <= last else None
+    )
     ran = borrowers(crowded, tmp_path / "w.csv")
     assert ran.code == 3
     assert "refuses the logs of the single block 20000" in ran.err
     assert not (tmp_path / "w.csv").exists()
 
 
-def test_an_endpoint_that_never_answers_large_ranges_in_time_is_asked_for_less(crowded: LogServer, tmp_path: Path) -> None:
+def test_an_endpoint_that_never_answers_large_ranges_in_time_is_asked_for_less(
+    crowded: LogServer, tmp_path: Path
+) -> None:
     crowded.limit = most_blocks(3000, "query timeout exceeded")
     assert borrowers(crowded, tmp_path / "w.csv").code == 0
     assert listed(tmp_path / "w.csv") == whole(crowded)
@@ -252,7 +274,9 @@ def test_the_next_endpoint_goes_on_where_one_dies(crowded: LogServer, other: Log
         ({"market": "compound-v3@0x0000000000000000000000000000000000000009"}, 2, "error[not-deployed]"),
     ],
 )
-def test_what_makes_no_sense_is_refused(server: LogServer, tmp_path: Path, change: dict[str, Any], code: int, said: str) -> None:
+def test_what_makes_no_sense_is_refused(
+    server: LogServer, tmp_path: Path, change: dict[str, Any], code: int, said: str
+) -> None:
     ran = borrowers(server, tmp_path / "w.csv", **change)
     assert ran.code == code
     assert said in ran.err

@@ -164,7 +164,9 @@ def test_another_run_does_not_go_on_with_it(
 
 def test_another_market_or_chain_does_not_go_on_with_it(crowded: LogServer, tmp_path: Path) -> None:
     interrupted(crowded, tmp_path / "w.csv")
-    elsewhere = borrowers(crowded, tmp_path / "w.csv", "--resume", market="aave-v3@0x0000000000000000000000000000000000000009")
+    elsewhere = borrowers(
+        crowded, tmp_path / "w.csv", "--resume", market="aave-v3@0x0000000000000000000000000000000000000009"
+    )
     assert (elsewhere.code, "the unfinished run is of aave-v3@" in elsewhere.err) == (2, True)
     crowded.chain_id = 1
     other = borrowers(crowded, tmp_path / "w.csv", "--resume")
@@ -191,7 +193,12 @@ def test_two_runs_do_not_share_a_folder(crowded: LogServer, tmp_path: Path) -> N
 
 SPOILT = {
     "run.json": (b"{}", b"[]", b"\xff", b'{"format": "defirisk-borrowers/2"}'),
-    "found.jsonl": (b"{}\n", b"nonsense\n", b'{"last":5,"time":1,"hash":"0x","found":[["0x12",5,true]]}\n', b'{"last":-1,"time":1,"hash":"0x","found":[]}\n'),
+    "found.jsonl": (
+        b"{}\n",
+        b"nonsense\n",
+        b'{"last":5,"time":1,"hash":"0x","found":[["0x12",5,true]]}\n',
+        b'{"last":-1,"time":1,"hash":"0x","found":[]}\n',
+    ),
 }
 
 
@@ -227,8 +234,20 @@ def test_the_folder_holds_no_key(crowded: LogServer, tmp_path: Path) -> None:
     crowded_url = crowded.url
     out = tmp_path / "w.csv"
     was = crowded.limit
-    crowded.limit = lambda first, last, logs: most_blocks(0, "no", -32601)(first, last, logs) if last > 9_000 else was(first, last, logs)
-    ran = run("borrowers", "--market", crowded.market, "--rpc", f"{crowded_url}/v3/s3cr3tK3yValue99?apikey=s3cr3tK3yValue99", "--from-block", "0", "-o", str(out))
+    crowded.limit = lambda first, last, logs: (
+        most_blocks(0, "no", -32601)(first, last, logs) if last > 9_000 else was(first, last, logs)
+    )
+    ran = run(
+        "borrowers",
+        "--market",
+        crowded.market,
+        "--rpc",
+        f"{crowded_url}/v3/s3cr3tK3yValue99?apikey=s3cr3tK3yValue99",
+        "--from-block",
+        "0",
+        "-o",
+        str(out),
+    )
     assert ran.code == 3
     stored = b"".join(path.read_bytes() for path in journal(out).parent.iterdir())
     assert b"s3cr3t" not in stored + ran.err.encode()

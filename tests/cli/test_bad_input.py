@@ -46,7 +46,11 @@ HOSTILE = "\x1b[31m" + "x" * 2000
         (("vitalik.eth", "--fixture", str(RECORDING)), 2, "error[name-not-found]"),
         ((CLOSE, "--fixture", str(RECORDING), "-o", "no/such/folder/file"), 2, "error[unwritable-output]"),
         ((CLOSE, "--fixture", str(RECORDING), "-o", "x" * 5000), 2, "error[unwritable-output]"),
-        ((CLOSE, "--fixture", str(RECORDING), "-o", "/dev/null", "--report", "csv=" + "x" * 5000), 2, "error[unwritable-output]"),
+        (
+            (CLOSE, "--fixture", str(RECORDING), "-o", "/dev/null", "--report", "csv=" + "x" * 5000),
+            2,
+            "error[unwritable-output]",
+        ),
         ((CLOSE, "--fixture", str(RECORDING), "--scenario", "x" * 5000, "-o", "x"), 2, "error[unknown-scenario]"),
         ((CLOSE, "--fixture", str(RECORDING), "-o", "-"), 2, "- names no file"),
     ],

@@ -55,7 +55,9 @@ def test_it_ends_with_one_line_and_no_file(number: signal.Signals, name: str, wh
     assert [path.name for path in tmp_path.iterdir()] == ["list"]
 
 
-def test_a_stop_while_it_loads_is_one_line_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stop_while_it_loads_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Stops:
         def find_spec(self, name: str, *_: object) -> None:
             if name == "defirisk.cli.app":

@@ -33,7 +33,9 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("defirisk.snapshots.writing.ROWS", 3)
         source = listed(folder, "aave-v3-3.7")
-        ran = run("snapshot", str(source), "--fixture", str(RECORDINGS["aave-v3-3.7"]), "--chunk", "3", "-o", str(path), "-q")
+        ran = run(
+            "snapshot", str(source), "--fixture", str(RECORDINGS["aave-v3-3.7"]), "--chunk", "3", "-o", str(path), "-q"
+        )
     assert ran.code == 0, ran.err
     assert pq.read_metadata(path).num_row_groups > 10
     return path
@@ -48,7 +50,9 @@ def cluster() -> Iterator[Any]:
 
 def audit(source: Path, folder: Path, name: str, *more: str) -> tuple[dict, list[bytes]]:
     tables = [folder / f"{name}.p.parquet", folder / f"{name}.o.jsonl"]
-    ran = run("audit", str(source), "-o", str(tables[0]), "--outcomes", str(tables[1]), "--format", "json", *SCENARIOS, *more)
+    ran = run(
+        "audit", str(source), "-o", str(tables[0]), "--outcomes", str(tables[1]), "--format", "json", *SCENARIOS, *more
+    )
     assert ran.code == 0, ran.err
     document = json.loads(ran.out)
     return {key: one for key, one in document.items() if key not in DIFFERENT}, [table.read_bytes() for table in tables]
@@ -69,7 +73,17 @@ def test_a_scheduler_s_address_gives_the_same(snapshot: Path, cluster: Any, loca
 def test_a_cluster_of_its_own_gives_the_same(snapshot: Path, locally: Any, tmp_path: Path) -> None:
     """In a process of its own, as a user runs it."""
     tables = [tmp_path / "own.p.parquet", tmp_path / "own.o.jsonl"]
-    command = [sys.executable, "-m", "defirisk", "audit", str(snapshot), "-o", str(tables[0]), "--outcomes", str(tables[1])]
+    command = [
+        sys.executable,
+        "-m",
+        "defirisk",
+        "audit",
+        str(snapshot),
+        "-o",
+        str(tables[0]),
+        "--outcomes",
+        str(tables[1]),
+    ]
     done = subprocess.run([*command, *SCENARIOS, "--engine", "dask"], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert [table.read_bytes() for table in tables] == locally[1]
@@ -127,7 +141,16 @@ def test_a_worker_with_another_file_under_that_path_is_found_out(snapshot: Path,
 
 
 def test_an_error_of_ours_arrives_as_it_is(snapshot: Path, cluster: Any, tmp_path: Path) -> None:
-    ran = run("audit", str(snapshot), "-o", str(tmp_path / "p.csv"), "--engine", f"dask={cluster.scheduler_address}", "--shock", "NOSUCH=-40%")
+    ran = run(
+        "audit",
+        str(snapshot),
+        "-o",
+        str(tmp_path / "p.csv"),
+        "--engine",
+        f"dask={cluster.scheduler_address}",
+        "--shock",
+        "NOSUCH=-40%",
+    )
     assert ran.code == 2
     assert "error[unknown-asset]" in ran.err
 
@@ -145,7 +168,9 @@ def test_an_engine_that_is_none_is_refused(snapshot: Path, engine: str) -> None:
 
 def test_without_the_extra_it_says_how_to_get_it(snapshot: Path) -> None:
     program = "import sys; sys.modules['distributed'] = None; from defirisk.cli.app import app; app(sys.argv[1:])"
-    done = subprocess.run([sys.executable, "-c", program, "audit", str(snapshot), "--engine", "dask"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "audit", str(snapshot), "--engine", "dask"], capture_output=True, text=True
+    )
     assert done.returncode == 2
     assert "error[missing-extra]" in done.stderr
     assert "pip install 'defirisk[dask]'" in done.stderr

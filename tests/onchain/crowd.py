@@ -95,6 +95,7 @@ def _plan(rng: random.Random) -> Plan:
 
 # --- transactions -----------------------------------------------------------------------------------------------------
 
+
 def _lend(world: World) -> None:
     for reserve in world.market.reserves:
         world.give(PROVIDER, reserve.symbol, 10**9 * 10**reserve.decimals)

@@ -161,7 +161,9 @@ def test_venus(venus: tuple[Venus, Contract]) -> None:
 
 def test_comet_s_candidates() -> None:
     """It is on no registry: its events, by the node itself, from a contract that declares them as Comet does."""
-    (artifact,) = compiled({"CometEvents.sol": (CONTRACTS / "CometEvents.sol").read_text()}, {"CometEvents.sol": ("CometEvents",)}).values()
+    (artifact,) = compiled(
+        {"CometEvents.sol": (CONTRACTS / "CometEvents.sol").read_text()}, {"CometEvents.sol": ("CometEvents",)}
+    ).values()
     one, two, three, four, five, six = (to_checksum_address(f"0x{0xC0FE00 + number:040x}") for number in range(6))
     with running() as rpc:
         comet = Evm(rpc, OWNER).deploy(artifact)
@@ -171,6 +173,4 @@ def test_comet_s_candidates() -> None:
         comet.send("emitTransferCollateral", two, three, six)
         comet.send("emitAll", three, four, five)
         rows = borrowers(rpc, f"compound-v3@{comet.address}")
-    assert rows == [
-        (address, block, "candidate") for block, address in ((3, one), (4, two), (5, three), (6, four))
-    ]
+    assert rows == [(address, block, "candidate") for block, address in ((3, one), (4, two), (5, three), (6, four))]

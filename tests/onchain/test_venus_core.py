@@ -97,10 +97,14 @@ def test_every_step_really_sent(market: VenusCore) -> None:
                 for wallet, done in walk_all(market, VENUS, liquidatable(VENUS, states)).items():
                     endings[done.ended] += 1
                     steps[scenario] += len(done.liquidations)
-                    steps["of VAI"] += sum(is_vai(states[wallet].holdings[one.repaid_slot]) for one in done.liquidations)
+                    steps["of VAI"] += sum(
+                        is_vai(states[wallet].holdings[one.repaid_slot]) for one in done.liquidations
+                    )
     assert sum(steps[scenario] for scenario in SCENARIOS) > 400, steps
     assert steps["of VAI"] > 20, steps
-    assert all(steps[scenario] for scenario in set(SCENARIOS) - {"today"}), steps  # thresholds are above what may be borrowed
+    assert all(steps[scenario] for scenario in set(SCENARIOS) - {"today"}), (
+        steps
+    )  # thresholds are above what may be borrowed
     assert min(endings[one] for one in (Ended.HEALTHY, Ended.NOTHING_TO_SEIZE)) > 0, endings
 
 

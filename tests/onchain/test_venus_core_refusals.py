@@ -70,7 +70,9 @@ def compared(made: VenusCore, positions: dict[str, Position], prices: Sequence[i
                 continue
             holding = state.holdings[pair.debt]
             most = most_of(state, holding)
-            covered = cover(state.holdings[pair.collateral or 0].tokens, seize_ratio(state, pair.debt, pair.collateral or 0))
+            covered = cover(
+                state.holdings[pair.collateral or 0].tokens, seize_ratio(state, pair.debt, pair.collateral or 0)
+            )
             assert accepted(made, call_for(made, wallet, state, pair, min(most, covered))), (wallet, pair)
             if not is_vai(holding) or most <= covered:
                 assert not accepted(made, call_for(made, wallet, state, pair, min(most, covered) + 1)), (wallet, pair)
@@ -234,7 +236,9 @@ def test_a_market_entered_and_left_empty_needs_no_price(still: VenusCore) -> Non
         assert (error == 0) == all(map(is_empty, held))
         if held:
             assert bool(position.unpriced) == (error != 0)
-            assert (position.contract.liquidity, position.contract.shortfall) == (tuple(view) if error == 0 else (None, None))
+            assert (position.contract.liquidity, position.contract.shortfall) == (
+                tuple(view) if error == 0 else (None, None)
+            )
             met[error == 0] += 1
     assert min(met.values()) > 0, met
 
@@ -318,7 +322,9 @@ def test_bounded_prices_say_what_may_be_borrowed_and_redeemed(still: VenusCore) 
 # --- through the Liquidator ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("scenario", "forces_vai"), [("volatile-35", False), ("volatile-90", False), ("volatile-90", True)])
+@pytest.mark.parametrize(
+    ("scenario", "forces_vai"), [("volatile-35", False), ("volatile-90", False), ("volatile-90", True)]
+)
 def test_the_liquidator_keeps_its_part_and_redeems_it(still: VenusCore, scenario: str, forces_vai: bool) -> None:
     """Every step, and what it refuses: other debts before VAI, and collateral whose pool gives it no incentive."""
     liquidator = with_liquidator(still, WAD // 2)
@@ -354,7 +360,9 @@ def call_of(wallet: str, state: CompoundState, pair: Pair) -> tuple[str, str, in
 def goes_through(made: VenusCore, liquidator: Contract, wallet: str, state: CompoundState, pair: Pair) -> bool:
     data = liquidator.data("liquidateBorrow", *call_of(wallet, state, pair))
     try:
-        made.evm.rpc("eth_call", {"from": LIQUIDATOR, "to": liquidator.address, "data": data, "gasPrice": "0x0"}, "pending")
+        made.evm.rpc(
+            "eth_call", {"from": LIQUIDATOR, "to": liquidator.address, "data": data, "gasPrice": "0x0"}, "pending"
+        )
     except RpcError:
         return False
     return True

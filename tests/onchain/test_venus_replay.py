@@ -23,7 +23,10 @@ from .venus_steps import accepted, call_for, chain_says, liquidatable, walk_all
 STABLE = ("USDV", "DAIV", "CENT")
 SCENARIOS: dict[str, dict[str, int]] = {
     "today": {},
-    **{f"volatile-{drop}": {k.symbol: -drop for k in KINDS if k.symbol not in STABLE} for drop in (5, 15, 30, 50, 75, 95)},
+    **{
+        f"volatile-{drop}": {k.symbol: -drop for k in KINDS if k.symbol not in STABLE}
+        for drop in (5, 15, 30, 50, 75, 95)
+    },
     "eth-40": {"ETHV": -40},
     "btc-60": {"BTCV": -60},
     "cake-99": {"CAKE": -99},

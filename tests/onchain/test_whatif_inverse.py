@@ -50,7 +50,9 @@ def test_the_least_amounts_survive_a_fall(aave: World, listed: Mapping[str, Posi
         if aave.market.rules == "2.0" and "WETH" not in {token.symbol for token in position.tokens}:
             continue
         (bound,) = validate([fall], known_assets([position]), book)
-        for way in ways_of(position, [Goal(survival_aim(fall.name), lambda p, b=bound: moved_prices(p, b, book).oracle)], ()):
+        for way in ways_of(
+            position, [Goal(survival_aim(fall.name), lambda p, b=bound: moved_prices(p, b, book).oracle)], ()
+        ):
             if way.act is None or way.amount is None or way.asset is None:
                 continue
             prices = moved_prices(position, bound, book).oracle

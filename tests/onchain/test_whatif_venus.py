@@ -177,13 +177,18 @@ def health_there(made: Venus, position: Position, extra: str) -> int | None:
     """floor(collateral after factors * 1e18 / debts) from what the markets themselves store, no interest running."""
     wallet, collateral, debts = position.owner, 0, 0
     entered = {address.lower() for address in made.comptroller.call("getAssetsIn", wallet)}
-    for one, price, (_, tokens, debt, rate) in zip(made.markets, made.prices, made.look([wallet])[wallet].snapshots, strict=True):
+    for one, price, (_, tokens, debt, rate) in zip(
+        made.markets, made.prices, made.look([wallet])[wallet].snapshots, strict=True
+    ):
         if one.vtoken.address.lower() in entered:
             factor = one.kind.factor * 10**16
             collateral += (factor * rate // 10**18) * price // 10**18 * tokens // 10**18
             debts += price * debt // 10**18
     assert extra in SYMBOLS
-    assert tuple(made.comptroller.call("getAccountLiquidity", wallet)[1:]) == (max(0, collateral - debts), max(0, debts - collateral))
+    assert tuple(made.comptroller.call("getAccountLiquidity", wallet)[1:]) == (
+        max(0, collateral - debts),
+        max(0, debts - collateral),
+    )
     return collateral * 10**18 // debts if debts else None
 
 

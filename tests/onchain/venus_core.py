@@ -36,7 +36,10 @@ SHIPPED: Final = (
     "Liquidator/Liquidator.sol",
 )
 FOLDER: Final = COMPILED / f"venus-core-{hashlib.sha256(repr(SHIPPED).encode()).hexdigest()[:8]}"
-OURS: Final = {"Venus.sol": ("Governance", "PriceBoard", "DoubtingBoard", "StillModel", "ShareReserve", "Front"), "Token.sol": ("Token",)}
+OURS: Final = {
+    "Venus.sol": ("Governance", "PriceBoard", "DoubtingBoard", "StillModel", "ShareReserve", "Front"),
+    "Token.sol": ("Token",),
+}
 BLOCKS_PER_YEAR: Final = 10_512_000
 STALE_BLOCKS: Final = 600
 SWEPT: Final = ("USDV", "BTCV")
@@ -196,7 +199,9 @@ def _vai(
     evm: Evm, built: Mapping[str, Artifact], comptroller: Contract, governance: Contract
 ) -> tuple[Contract, Contract]:
     vai, proxy, brains = (
-        evm.deploy(built["VAI"], 31337), evm.deploy(built["VAIUnitroller"]), evm.deploy(built["VAIController"])
+        evm.deploy(built["VAI"], 31337),
+        evm.deploy(built["VAIUnitroller"]),
+        evm.deploy(built["VAIController"]),
     )
     proxy.send("_setPendingImplementation", brains.address)
     brains.send("_become", proxy.address)

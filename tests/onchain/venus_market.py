@@ -242,7 +242,9 @@ def _people(made: Venus) -> None:
         worth = luck.choice([3_0000, 900_0000, 70_000_0000])
         with made.evm.together():
             for one in held:
-                supply(made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999))
+                supply(
+                    made, wallet, one, amount_of(one, worth) * luck.randint(500, 1500) // 1000 + luck.randint(1, 999)
+                )
             counted = held[1:] if number % 9 == 8 and len(held) > 1 else held
             enter(made, wallet, counted)
             if number % 10 == 9:

@@ -129,8 +129,12 @@ def test_health(close, chain: RecordedChain) -> None:
     assert_health_factor(close, at_least=exact, at_most=exact)
     assert_health_factor(close, at_least=1, at_most="1.1")
     assert_health_factor(close, at_least=1.01)
-    assert "has a health factor of 1.0106, below" in failure(assert_health_factor, close, at_least=exact + Decimal("1e-18"))
-    assert "has a health factor of 1.0106, above" in failure(assert_health_factor, close, at_most=exact - Decimal("1e-18"))
+    assert "has a health factor of 1.0106, below" in failure(
+        assert_health_factor, close, at_least=exact + Decimal("1e-18")
+    )
+    assert "has a health factor of 1.0106, above" in failure(
+        assert_health_factor, close, at_most=exact - Decimal("1e-18")
+    )
     assert_health_factor(close, at_most="0.61", scenario="-40%")
     told = failure(assert_health_factor, close, at_least=1, scenario="-40%")
     assert "has a health factor of 0.6063 in -40%, below 1\n" in told
@@ -149,15 +153,21 @@ def test_liquidation_prices(close, chain: RecordedChain) -> None:
     assert_liquidation_price(close, "WBTC", at_most=exact, at_least=exact, raw=down.liquidation_price)
     assert_liquidation_price(close, close.position.tokens[down_slot(close)].address.lower(), at_most=50_000)
     tick = Decimal("0.00000001")
-    assert "is liquidated at WBTC $42,559.36, above" in failure(assert_liquidation_price, close, "wbtc", at_most=exact - tick)
-    assert "is liquidated at WBTC $42,559.36, below" in failure(assert_liquidation_price, close, "wbtc", at_least=exact + tick)
+    assert "is liquidated at WBTC $42,559.36, above" in failure(
+        assert_liquidation_price, close, "wbtc", at_most=exact - tick
+    )
+    assert "is liquidated at WBTC $42,559.36, below" in failure(
+        assert_liquidation_price, close, "wbtc", at_least=exact + tick
+    )
     told = failure(assert_liquidation_price, close, "WBTC", raw=down.liquidation_price - 1)
     assert f"not {down.liquidation_price - 1:,} (raw)" in told
     assert f"    WBTC falls: $42,559.36 (-1.05 %, {down.liquidation_price} raw)" in told.splitlines()
     assert "    WBTC rises: never" in told.splitlines()
     assert_liquidation_price(close, "USDT", at_most=2, direction="up")
     assert_liquidation_price(close, "WBTC", at_least=10**9, direction="up")
-    assert "by no rise of WBTC, above" in failure(assert_liquidation_price, close, "WBTC", at_most=10**9, direction="up")
+    assert "by no rise of WBTC, above" in failure(
+        assert_liquidation_price, close, "WBTC", at_most=10**9, direction="up"
+    )
     assert_liquidation_price(close, "USDT", at_most=0)
     assert "by no fall of USDT, below" in failure(assert_liquidation_price, close, "USDT", at_least=0.01)
 
@@ -235,7 +245,9 @@ def test_what_could_not_be_read_never_passes(tmp_path: Path) -> None:
 
     replay = defirisk.load_fixture(DEMO)
     price, symbol = Abi.load("aave_v3")["getAssetPrice"].selector, Abi.load("erc20")["symbol"]
-    btc = next(call.to for call, one in replay.fixture.answers.items() if call == symbol(call.to) and b"WBTC" in one.data)
+    btc = next(
+        call.to for call, one in replay.fixture.answers.items() if call == symbol(call.to) and b"WBTC" in one.data
+    )
     answers = {
         call: Returned(bytes(32)) if call.data.startswith(price) and btc[2:] in call.data.hex() else answer
         for call, answer in replay.fixture.answers.items()
@@ -250,7 +262,9 @@ def test_what_could_not_be_read_never_passes(tmp_path: Path) -> None:
         assert text.startswith(f"COULD NOT BE JUDGED: {CLOSE} in aave-v3@")
         assert "NOT JUDGED: no usable price for WBTC" in text
     stranger = broken.check("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", scenarios=["-1%"])
-    assert "COULD NOT BE JUDGED: 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed in aave-v3@" in failure(assert_survives, stranger)
+    assert "COULD NOT BE JUDGED: 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed in aave-v3@" in failure(
+        assert_survives, stranger
+    )
 
 
 def test_many_are_told_in_short() -> None:
@@ -258,7 +272,9 @@ def test_many_are_told_in_short() -> None:
     text = failure(assert_survives, demo.check(scenarios=["-30%"]))
     assert text.count("The position:") == 3
     assert text.count("does not survive") == 6
-    assert "\n\nand 3 more:\n  0x2222222222222222222222222222222222222222 in aave-v3-local does not survive -30%" in text
+    assert (
+        "\n\nand 3 more:\n  0x2222222222222222222222222222222222222222 in aave-v3-local does not survive -30%" in text
+    )
 
 
 def test_several_results_at_once(chain: RecordedChain, close) -> None:

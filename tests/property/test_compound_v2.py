@@ -60,14 +60,18 @@ def test_inv_v2_01_a_call_moves_what_it_says_and_nothing_else(state: CompoundSta
         assert before[pair.collateral].tokens == after[pair.collateral].tokens + taken
         assert before[pair.debt].debt == after[pair.debt].debt + step.repaid.raw
         assert before[pair.debt].books.borrows == after[pair.debt].books.borrows + step.repaid.raw
+        burned = before[pair.collateral].books.supply - after[pair.collateral].books.supply
+        assert burned in {0, seized.protocol_shares}
+        redeemed, kept = (
+            (seized.protocol_fee, 0) if state.cut else (0, seized.protocol_fee)
+        )  # by whom the part is burned
         for slot, (one, other) in enumerate(zip(before, after, strict=True)):
-            assert one.books.gross == other.books.gross
+            paid = redeemed if burned and slot == pair.collateral else 0
+            assert one.books.gross == other.books.gross + paid
             if slot not in (pair.collateral, pair.debt):
                 assert one == other
-        burned = before[pair.collateral].books.supply - after[pair.collateral].books.supply
-        assert burned in ({0} if state.cut else {0, seized.protocol_shares})
         added = after[pair.collateral].books.reserves - before[pair.collateral].books.reserves
-        assert added == (seized.protocol_fee if burned else 0)
+        assert added == (kept if burned else 0)
 
 
 @drawn

@@ -274,7 +274,9 @@ def test_inv_e11_what_is_foretold_comes_true_in_any_order(name: str, data: st.Da
 def at_the_end_of_the_surplus(world: World, data: st.DataObject) -> World:
     standing = world.rules.standing(world.state)
     last, scales = standing.debt[-1], world.state.scales
-    covered = sum(leg.amount * leg.price * leg.recovery // (scales[leg.slot] * WAD) for leg in standing.collateral if leg.counts)
+    covered = sum(
+        leg.amount * leg.price * leg.recovery // (scales[leg.slot] * WAD) for leg in standing.collateral if leg.counts
+    )
     rest = covered - sum(leg.value for leg in standing.debt[:-1])
     prices = list(world.state.prices)
     step = max(1, prices[last.slot] // data.draw(st.sampled_from([10**18, 10**9, 10**6, 100])))

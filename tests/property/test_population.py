@@ -51,7 +51,10 @@ def compound_v2(draw: st.DrawFn, rules: Any, number: int) -> Position:
         state = _owing(state, standing.health_factor * 100, aimed * WAD)
     forced = rules is VENUS and draw(st.integers(0, 5)) == 0
     held = tuple(
-        replace(one, market=replace(one.market, forced=forced and bool(one.debt), seize_paused=draw(st.integers(0, 15)) == 0))
+        replace(
+            one,
+            market=replace(one.market, forced=forced and bool(one.debt), seize_paused=draw(st.integers(0, 15)) == 0),
+        )
         for one in state.holdings
     )
     return placed(rules, replace(state, holdings=held), "compound-v2", 18, number)

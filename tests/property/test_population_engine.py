@@ -85,7 +85,10 @@ def test_recorded_wallets_of_compound_v2_with_debts_near_the_edge() -> None:
     states = [state_of(number, prices) for number in range(len(recorded()["base"]["wallets"]))]
     positions = [placed(ORIGINAL, one, "compound-v2", 18) for one in states]
     owed = {token.address: 60 * WAD // 100 for token in positions[0].tokens[:3]}
-    falls = [moving(f"-{percent}%", {t.address: -percent * WAD // 100 for t in positions[0].tokens[3:]}) for percent in (20, 50, 80)]
+    falls = [
+        moving(f"-{percent}%", {t.address: -percent * WAD // 100 for t in positions[0].tokens[3:]})
+        for percent in (20, 50, 80)
+    ]
     cases = bound(positions, [moving("up", owed), *falls, *parse_drops(DROPS)])
     both = compared(positions, cases, loop_of=compiling.compiled)
     assert np.array_equal(both.fast.bad_debt_value, compared(positions, cases).fast.bad_debt_value)
@@ -99,7 +102,10 @@ def test_recorded_wallets_of_comet(market: str) -> None:
     recording = comets.recording(market)
     states = recording.states(recording.data["stale"]["totals"], recording.prices())
     positions = [placed(recording.rules, one, "compound-v3") for one in states]
-    falls = [moving(f"-{percent}%", {a.token.address: -percent * WAD // 100 for a in recording.assets}) for percent in range(5, 95, 10)]
+    falls = [
+        moving(f"-{percent}%", {a.token.address: -percent * WAD // 100 for a in recording.assets})
+        for percent in range(5, 95, 10)
+    ]
     cases = bound(positions, falls)
     both = compared(positions, cases, loop_of=compiling.compiled)
     assert_agree(positions, both)
@@ -194,8 +200,13 @@ def test_a_wrong_term_is_seen(changed: dict[str, float]) -> None:
 def test_a_dropped_fee_is_seen_where_the_market_price_leaves_just_the_bonus() -> None:
     """The liquidator's part of the bonus is what pays or not."""
     named = {token.symbol: token.address for position in drawn() for token in position.tokens}
-    half, thin = -WAD * 45 // 100, -WAD * 475 // 1000  # 4.5 % below the oracle, of a bonus of 5 % less a tenth for the fee
-    case = moving("thin", dict.fromkeys((named["WETH"], named["WBTC"]), half), dict.fromkeys((named["WETH"], named["WBTC"]), thin))
+    half, thin = (
+        -WAD * 45 // 100,
+        -WAD * 475 // 1000,
+    )  # 4.5 % below the oracle, of a bonus of 5 % less a tenth for the fee
+    case = moving(
+        "thin", dict.fromkeys((named["WETH"], named["WBTC"]), half), dict.fromkeys((named["WETH"], named["WBTC"]), thin)
+    )
     population = Population.of(drawn())
     assert found_by(population, [case]) == []
     legs = population.legs.copy()

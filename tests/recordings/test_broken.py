@@ -37,7 +37,9 @@ def unsealed() -> bytes:
     return b"".join(line for line in lines if not line.startswith(b'"digest"'))
 
 
-@pytest.mark.parametrize("content", [unsealed(), gzip.compress(unsealed()), json.dumps(json.loads(unsealed())).encode()])
+@pytest.mark.parametrize(
+    "content", [unsealed(), gzip.compress(unsealed()), json.dumps(json.loads(unsealed())).encode()]
+)
 def test_one_without_a_digest_is_used_and_said_to_be_unsealed(check, content: bytes) -> None:
     ran = check(content)
     assert ran.code == 0, ran.err
@@ -108,7 +110,11 @@ def test_two_markets_of_one_name_are_not_taken_for_one(
         b"\n" * (1 << 22),
         DOCUMENT[: DOCUMENT.index(b'"calls"')] + b'"calls": [\n' + b" " * (1 << 22),
         DOCUMENT[: DOCUMENT.index(b'"digest"')] + b'"x": "' + b"a" * (1 << 22),
-        DOCUMENT[: DOCUMENT.index(b'"calls"')] + b'"calls": [\n{"to":"0x' + b"0" * 40 + b'","data":"0x' + b"0" * (1 << 22),
+        DOCUMENT[: DOCUMENT.index(b'"calls"')]
+        + b'"calls": [\n{"to":"0x'
+        + b"0" * 40
+        + b'","data":"0x'
+        + b"0" * (1 << 22),
     ],
 )
 def test_a_bomb_is_refused(check, monkeypatch: pytest.MonkeyPatch, bomb: bytes) -> None:

@@ -244,7 +244,10 @@ def test_any_other_layout_has_less_room_and_says_why(monkeypatch: pytest.MonkeyP
     assert len(load_fixture(gzip.compress(many), "it").fixture.answers) == 6000
     for changed, why in (
         (many[:-5000], "after 5,9.. calls it is cut off, changed or too large"),
-        (many.replace(b'"data":"0x' + bytes(29).hex().encode() + b"000bb8", b'"data":"0x' + b"ff" * 32), "is not in order"),
+        (
+            many.replace(b'"data":"0x' + bytes(29).hex().encode() + b"000bb8", b'"data":"0x' + b"ff" * 32),
+            "is not in order",
+        ),
         (b" " + many, "it does not begin as `defirisk record` begins"),
         (many.replace(b"tests", b"te\x00ts"), "what stands before its calls is not sound"),
         (gzip.compress(bytes(2 << 20)), "it does not begin"),

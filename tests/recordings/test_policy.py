@@ -90,7 +90,9 @@ def test_wrong_usage(run: Run, folder: Path) -> None:
 def test_a_market_by_the_name_that_the_recording_gives_it(run: Run) -> None:
     """A local deployment is in no registry; its recording knows it."""
     demo = str(RECORDING.parents[3] / "fixtures" / "demo.json.gz")
-    ran = run("check", "--fixture", demo, "--market", "venus-local", "--format", "json", "--no-thresholds", "--no-policy")
+    ran = run(
+        "check", "--fixture", demo, "--market", "venus-local", "--format", "json", "--no-thresholds", "--no-policy"
+    )
     assert ran.code == 0, ran.err
     held = [one["market"] for account in ran.json["accounts"] for one in account["positions"]]
     assert held == ["venus-local"]

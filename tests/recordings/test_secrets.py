@@ -48,7 +48,8 @@ def too_much(endpoint: RpcServer) -> None:
 
 @pytest.mark.parametrize("trouble", [None, refuse_multicall, slow_down, too_much])
 def test_no_key_is_in_the_file_or_the_output(
-    run: Run, spawn: Run, endpoint: RpcServer, market: str, tmp_path: Path, trouble) -> None:
+    run: Run, spawn: Run, endpoint: RpcServer, market: str, tmp_path: Path, trouble
+) -> None:
     if trouble:
         trouble(endpoint)
     file = tmp_path / "wallet.json.gz"
@@ -95,7 +96,9 @@ def strange_chain(endpoint: RpcServer) -> None:
 @pytest.mark.parametrize(
     "trouble", [forbidden, elsewhere, not_json, every_call, every_header, strange_header, strange_chain]
 )
-def test_no_key_is_in_what_is_said_of_a_failure(run: Run, endpoint: RpcServer, market: str, tmp_path: Path, trouble) -> None:
+def test_no_key_is_in_what_is_said_of_a_failure(
+    run: Run, endpoint: RpcServer, market: str, tmp_path: Path, trouble
+) -> None:
     trouble(endpoint)
     file = tmp_path / "wallet.json.gz"
     ran = recorded(run, endpoint, market, file)

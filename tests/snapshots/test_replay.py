@@ -20,7 +20,9 @@ SAME = ("warnings", "source", "run", "files")
 
 def audit(source: Path, folder: Path, name: str, *more: str) -> tuple[int, dict, list[bytes]]:
     tables = [folder / f"{name}.{kind}" for kind in ("p.jsonl", "o.csv")]
-    ran = run("audit", str(source), "-o", str(tables[0]), "--outcomes", str(tables[1]), "--format", "json", *SCENARIOS, *more)
+    ran = run(
+        "audit", str(source), "-o", str(tables[0]), "--outcomes", str(tables[1]), "--format", "json", *SCENARIOS, *more
+    )
     assert ran.out, ran.err
     document = json.loads(ran.out)
     return ran.code, document, [table.read_bytes() for table in tables]
@@ -45,7 +47,16 @@ def test_however_it_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     top = json.loads((tmp_path / "whole.p.jsonl.top.json").read_text())
     monkeypatch.setattr(writing, "ROWS", 7)
     cut = tmp_path / "cut.parquet"
-    ran = run("snapshot", str(listed(tmp_path, "aave-v3-3.7")), "--fixture", str(RECORDINGS["aave-v3-3.7"]), "--chunk", "5", "-o", str(cut))
+    ran = run(
+        "snapshot",
+        str(listed(tmp_path, "aave-v3-3.7")),
+        "--fixture",
+        str(RECORDINGS["aave-v3-3.7"]),
+        "--chunk",
+        "5",
+        "-o",
+        str(cut),
+    )
     assert ran.code == 0, ran.err
     assert pq.read_metadata(cut).num_row_groups > 4
     monkeypatch.setattr(replaying, "STEP", 2)
@@ -67,7 +78,10 @@ def test_addresses_on_the_line_are_a_list_too(tmp_path: Path, demo: Path) -> Non
     assert set(pq.read_table(tmp_path / "one.parquet")["address"].to_pylist()) == {wallet}
 
 
-@pytest.mark.parametrize("option", [("--market", "x"), ("--block", "1"), ("--rpc", "http://127.0.0.1:1"), ("--chain", "base"), ("--set", "x=1")])
+@pytest.mark.parametrize(
+    "option",
+    [("--market", "x"), ("--block", "1"), ("--rpc", "http://127.0.0.1:1"), ("--chain", "base"), ("--set", "x=1")],
+)
 def test_what_a_snapshot_holds_itself_is_not_asked_for(demo: Path, option: tuple[str, ...], tmp_path: Path) -> None:
     ran = run("audit", str(demo), *option, "-o", str(tmp_path / "p.csv"))
     assert ran.code == 2
@@ -108,7 +122,9 @@ def test_a_file_in_which_a_byte_was_changed_is_refused_or_says_the_same(demo: Pa
         changed[luck.randrange(4, len(data))] ^= 1 << luck.randrange(8)
         path = tmp_path / "changed.parquet"
         path.write_bytes(changed)
-        ran = run("audit", str(path), "-o", str(tmp_path / "x.p.jsonl"), "--outcomes", str(tmp_path / "x.o.csv"), *SCENARIOS)
+        ran = run(
+            "audit", str(path), "-o", str(tmp_path / "x.p.jsonl"), "--outcomes", str(tmp_path / "x.o.csv"), *SCENARIOS
+        )
         assert "unexpected" not in ran.err
         if ran.code in (2, 3) and not ran.out:
             refusals += 1
@@ -185,7 +201,10 @@ def test_a_head_that_does_not_fit_its_digest_is_refused(demo: Path, tmp_path: Pa
         _with(block=None),
         lambda head: {**head, "shared": {name: [] for name in head["shared"]}},
         lambda head: {**head, "shared": {name: [["os", "00"], *table] for name, table in head["shared"].items()}},
-        lambda head: {**head, "shared": {name: [[kind, data[:-2]] for kind, data in table] for name, table in head["shared"].items()}},
+        lambda head: {
+            **head,
+            "shared": {name: [[kind, data[:-2]] for kind, data in table] for name, table in head["shared"].items()},
+        },
         lambda head: {**head, "shared": {name: table[::-1] for name, table in head["shared"].items()}},
         lambda head: {**head, "groups": head["groups"][::-1]},
         lambda head: {**head, "row_groups": [{**head["row_groups"][0], "start": 10**15}]},

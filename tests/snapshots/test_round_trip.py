@@ -45,7 +45,9 @@ def back_again(position: Position) -> Position:
     codec, other = PositionCodec(position.market.protocol), PositionCodec(position.market.protocol)
     data = codec.encode(position)
     other.load([(name, bytes.fromhex(text)) for name, text in codec.table])
-    return Position(market=position.market, owner=position.owner, rules=other.types.rules[position.rules.name], **other.decode(data))
+    return Position(
+        market=position.market, owner=position.owner, rules=other.types.rules[position.rules.name], **other.decode(data)
+    )
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -53,7 +55,9 @@ def back_again(position: Position) -> Position:
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_positions_of_every_family_are_read_back(name: str, data: st.DataObject) -> None:
     position = placed(data.draw(WORLDS[name]))
-    position = dataclasses.replace(position, market=dataclasses.replace(position.market, protocol=name.partition(" ")[0]))
+    position = dataclasses.replace(
+        position, market=dataclasses.replace(position.market, protocol=name.partition(" ")[0])
+    )
     told = data.draw(st.lists(st.builds(Notice, st.text(max_size=9), st.text(max_size=99)), max_size=2))
     times = tuple(data.draw(st.none() | st.integers(0, 2**63)) for _ in position.tokens)
     position = dataclasses.replace(position, warnings=tuple(told), price_times=times)
@@ -140,7 +144,17 @@ class Odd:
 
 
 @settings(deadline=None)
-@given(st.builds(Odd, st.integers(-(2**300), 2**300), st.booleans(), st.text(), st.none() | st.integers(-5, 5), st.lists(st.integers()).map(tuple), st.frozensets(st.text(max_size=4))))
+@given(
+    st.builds(
+        Odd,
+        st.integers(-(2**300), 2**300),
+        st.booleans(),
+        st.text(),
+        st.none() | st.integers(-5, 5),
+        st.lists(st.integers()).map(tuple),
+        st.frozensets(st.text(max_size=4)),
+    )
+)
 def test_every_type_comes_back(odd: Odd) -> None:
     if any(abs(one) >= 2**300 for one in odd.many):
         return
@@ -170,6 +184,13 @@ def test_what_is_not_of_its_type_is_not_stored(wrong: Odd) -> None:
 def test_a_family_that_does_not_say_how_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     silent = {name: dataclasses.replace(one, states=None) for name, one in registry.families().items()}
     monkeypatch.setattr(registry, "families", lambda: silent)
-    ran = run("snapshot", wallets_of("comet-usdc")[0], "--fixture", str(RECORDINGS["comet-usdc"]), "-o", str(tmp_path / "s.parquet"))
+    ran = run(
+        "snapshot",
+        wallets_of("comet-usdc")[0],
+        "--fixture",
+        str(RECORDINGS["comet-usdc"]),
+        "-o",
+        str(tmp_path / "s.parquet"),
+    )
     assert (ran.code, "does not say how its positions are stored" in ran.err) == (2, True)
     assert list(tmp_path.iterdir()) == []

@@ -46,14 +46,28 @@ def test_the_same_as_from_rows(snapshot: Path, tmp_path: Path, monkeypatch: pyte
     assert summed.markets.keys() == rows.markets.keys()
     for name, market in rows.markets.items():
         other = summed.markets[name]
-        assert (other.statuses, other.rules, other.differing, other.unit) == (market.statuses, market.rules, market.differing, market.unit)
-        assert (other.book.total, other.book.bands, other.book.assets) == (market.book.total, market.book.bands, market.book.assets)
+        assert (other.statuses, other.rules, other.differing, other.unit) == (
+            market.statuses,
+            market.rules,
+            market.differing,
+            market.unit,
+        )
+        assert (other.book.total, other.book.bands, other.book.assets) == (
+            market.book.total,
+            market.book.bands,
+            market.book.assets,
+        )
         assert other.book.scenarios.keys() == market.book.scenarios.keys()
         for scenario, sums in market.book.scenarios.items():
             same(other.book.scenarios[scenario], sums)
     for key, unit in rows.units.items():
         other_unit = summed.units[key]
-        assert (other_unit.debtors, other_unit.debt, other_unit.squares, other_unit.largest) == (unit.debtors, unit.debt, unit.squares, unit.largest)
+        assert (other_unit.debtors, other_unit.debt, other_unit.squares, other_unit.largest) == (
+            unit.debtors,
+            unit.debt,
+            unit.squares,
+            unit.largest,
+        )
         assert [one.address for one in other_unit.worst] == [one.address for one in unit.worst]
         for one, two in zip(other_unit.worst, unit.worst, strict=True):
             assert one[1:3] == two[1:3]

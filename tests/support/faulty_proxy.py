@@ -1,7 +1,7 @@
 """A node behind a real HTTP endpoint that misbehaves on purpose.
 
-    with FaultyProxy(node_url) as proxy:
-        proxy.fault = each(5, Drop())
+with FaultyProxy(node_url) as proxy:
+    proxy.fault = each(5, Drop())
 """
 
 from __future__ import annotations

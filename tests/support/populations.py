@@ -24,9 +24,7 @@ BOOK = FamilyBook.load()
 def placed(rules: Any, state: Any, protocol: str, decimals: int = 8, number: int = 0) -> Position:
     """A state as somebody's position in a market of its own."""
     market = Market(f"{protocol}-test-{number}", protocol, rules.name, 1, "0x" + "0" * 40, Unit("USD", decimals))
-    return Position(
-        market, "0x" + "1" * 40, rules, state, (None,) * len(state.tokens), ContractView(), ContractView()
-    )
+    return Position(market, "0x" + "1" * 40, rules, state, (None,) * len(state.tokens), ContractView(), ContractView())
 
 
 def moving(name: str, oracle: dict[str, int], market: dict[str, int] | None = None) -> Scenario:
@@ -97,7 +95,9 @@ def _values(row: int, column: int, exact: PopulationOutcomes, fast: PopulationOu
             found.append(f"{name} of {row} in {exact.scenarios[column]}: {told} and not {said}")
     health, said = exact.health_factor[row, column], fast.health_factor[row, column]
     debt = exact.debt_value[row, column]
-    if np.isnan(health) != np.isnan(said) or (not np.isnan(health) and abs(health - said) > 1e-9 * health + 4 * grain * (1 + health) / debt):
+    if np.isnan(health) != np.isnan(said) or (
+        not np.isnan(health) and abs(health - said) > 1e-9 * health + 4 * grain * (1 + health) / debt
+    ):
         found.append(f"health of {row} in {exact.scenarios[column]}: {health} and not {said}")
     return found
 

@@ -46,7 +46,9 @@ def test_products_round_as_named(function, rounding, scale, a, b):
     assert function(a, b) == rounding(Fraction(a * b, scale))
 
 
-@pytest.mark.parametrize(("function", "rounding", "scale"), INTO_SCALE_EXACT, ids=lambda x: getattr(x, "__name__", None))
+@pytest.mark.parametrize(
+    ("function", "rounding", "scale"), INTO_SCALE_EXACT, ids=lambda x: getattr(x, "__name__", None)
+)
 @given(a=amounts, b=divisors)
 def test_quotients_round_as_named(function, rounding, scale, a, b):
     assert function(a, b) == rounding(Fraction(a * scale, b))

@@ -38,7 +38,11 @@ OTHERWISE = (
     (429, "Too Many Requests", Kind.RATE),
     (-32005, "daily request count exceeded, request rate limited", Kind.RATE),
     (-32000, "block range extends beyond current head block", Kind.LAGGING),
-    (-32000, "One of the blocks specified in filter (fromBlock, toBlock or blockHash) cannot be found: unknown block", Kind.LAGGING),
+    (
+        -32000,
+        "One of the blocks specified in filter (fromBlock, toBlock or blockHash) cannot be found: unknown block",
+        Kind.LAGGING,
+    ),
     (-32601, "the method eth_getLogs does not exist", Kind.REFUSED),
     (-32602, "invalid argument 0", Kind.REFUSED),
     (-32000, "execution reverted", Kind.REFUSED),
@@ -92,7 +96,9 @@ def events() -> list[tuple[str, DebtEvent, tuple[int, ...]]]:
 @pytest.mark.parametrize(("name", "event", "layout"), events())
 def test_the_debtor_is_found_in_every_layout(name: str, event: DebtEvent, layout: tuple[int, ...]) -> None:
     kinds = event.signature.partition("(")[2][:-1].split(",")
-    values: list[int | str] = [7 + place if kind.startswith("uint") else f"0x{place + 1:040x}" for place, kind in enumerate(kinds)]
+    values: list[int | str] = [
+        7 + place if kind.startswith("uint") else f"0x{place + 1:040x}" for place, kind in enumerate(kinds)
+    ]
     values[event.owner] = OWNER
     (found,) = Debts([Emitter(AT, (event,))]).sightings([log(event, values, layout)])
     assert (found.address, found.block, found.certain) == (OWNER, 5, name != "compound-v3")

@@ -81,7 +81,9 @@ def test_values_are_exact() -> None:
     assert shown_bps(8005) == "80.05 %"
 
 
-@pytest.mark.parametrize("text", ["0.80005", "80.005%", "1.0001", "100.01%", "-0.8", "0,8", "", "nan", "1e-1", "\u06f1"])
+@pytest.mark.parametrize(
+    "text", ["0.80005", "80.005%", "1.0001", "100.01%", "-0.8", "0,8", "", "nan", "1e-1", "\u06f1"]
+)
 def test_values_that_no_basis_points_hold(text: str) -> None:
     with pytest.raises(BadParameter):
         parse_bps(text, "WETH.ltv")

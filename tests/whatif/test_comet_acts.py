@@ -20,8 +20,14 @@ from defirisk.protocols.compound_v3.state import Asset, Comet, CometState, Total
 from defirisk.protocols.interface import Act, ActKind, Refused, Setting
 from defirisk.whatif.inverse import Goal, health_aim, unchanged, ways_of
 
-RECORDED: dict[str, Any] = json.loads(gzip.decompress((Path(__file__).parent / "data" / "comet-acts.json.gz").read_bytes()))
-COLLATERAL = (("WETH", 18, 8250, 8950, 9500, 20000), ("WBTC", 8, 7000, 7700, 9300, 500), ("LINK", 18, 6000, 7500, 9000, 400000))
+RECORDED: dict[str, Any] = json.loads(
+    gzip.decompress((Path(__file__).parent / "data" / "comet-acts.json.gz").read_bytes())
+)
+COLLATERAL = (
+    ("WETH", 18, 8250, 8950, 9500, 20000),
+    ("WBTC", 8, 7000, 7700, 9300, 500),
+    ("LINK", 18, 6000, 7500, 9000, 400000),
+)
 FACTOR = 10**14
 BASE = Token(RECORDED["tokens"][0], "USDC", 6)
 
@@ -137,4 +143,7 @@ def test_parameters_of_a_comet() -> None:
     assert [one.ask for one in front.assets] == [one.liquidation_factor for one in front.assets]
     refused = changes.set(mine, Setting("borrow_collateral_factor", "0.9", asset=weth))
     assert [one.code for one in refused.warnings] == ["configurator-refuses"]
-    assert replace(mine, contract=ContractView()).state == changes.set(mine, Setting("base_borrow_min", "100")).position.state
+    assert (
+        replace(mine, contract=ContractView()).state
+        == changes.set(mine, Setting("base_borrow_min", "100")).position.state
+    )

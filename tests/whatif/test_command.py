@@ -56,14 +56,26 @@ def test_an_act_is_said_and_the_figures_stand_side_by_side(check: Run, held: Any
 def test_acts_are_done_in_the_order_given(check: Run, held: Any) -> None:
     symbol, other = (leg["symbol"] for leg in held["debt"])
     done = position(
-        check(CLOSE, "--drop", "10", "--format", "json", f"--repay={other}=all", f"--borrow={symbol}=0.0001", "--repay", f"{symbol}=0.001")
+        check(
+            CLOSE,
+            "--drop",
+            "10",
+            "--format",
+            "json",
+            f"--repay={other}=all",
+            f"--borrow={symbol}=0.0001",
+            "--repay",
+            f"{symbol}=0.001",
+        )
     )
     assert [one["kind"] for one in done["what_if"]["changes"]] == ["repay", "borrow", "repay"]
 
 
 def test_a_refused_act_names_the_contracts_reason(check: Run, held: Any) -> None:
     symbol = held["debt"][0]["symbol"]
-    done = check(CLOSE, "--drop", "10", "--format", "json", "--repay", f"{symbol}=0.001", "--borrow", f"{symbol}=1000000000")
+    done = check(
+        CLOSE, "--drop", "10", "--format", "json", "--repay", f"{symbol}=0.001", "--borrow", f"{symbol}=1000000000"
+    )
     assert done.code == 2
     assert "change-refused" in done.err
     found = position(done)
@@ -129,7 +141,9 @@ def test_bad_input(check: Run, options: tuple[str, ...], code: str) -> None:
 
 
 def test_ways_are_told_and_each_is_least(check: Run) -> None:
-    done = check(CLOSE, "--drop", "10", "--format", "json", "--reach-health", "1.7", "--survive", "WETH=-30%", "--with", "DAI")
+    done = check(
+        CLOSE, "--drop", "10", "--format", "json", "--reach-health", "1.7", "--survive", "WETH=-30%", "--with", "DAI"
+    )
     found = position(done)["what_if"]
     assert found["changes"] == []
     assert found["before"] is None
@@ -171,7 +185,9 @@ def test_the_api_says_the_same(check: Run) -> None:
     done = check(CLOSE, LIQUIDATABLE, "--drop", "10", "--format", "json", "--deposit", "WETH=1", "--reach-health", "3")
     assert result.to_dict() == done.json
     assert "what_if" in result.positions_frame().columns
-    again = asyncio.run(check_one([CLOSE], Where(fixture=RECORDING), Terms(parse_drops("10"), thresholds=False, what_if=asked)))
+    again = asyncio.run(
+        check_one([CLOSE], Where(fixture=RECORDING), Terms(parse_drops("10"), thresholds=False, what_if=asked))
+    )
     assert again.accounts[0].positions[0].what_if == result.accounts[0].positions[0].what_if
 
 

@@ -18,7 +18,9 @@ from defirisk.protocols.interface import Act, Acted, ActKind, Refused, Setting, 
 from defirisk.whatif.inverse import Goal, health_aim, unchanged, ways_of
 from tests.property.aave_worlds import World, every, worlds
 
-SLOW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+SLOW = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 REVISIONS = tuple(name for name in every() if name in ("3.0", "3.3", "3.5", "3.7"))
 """One of each way to round and to judge."""
 amounts = st.one_of(st.integers(1, 10**6), st.integers(1, 10**24))

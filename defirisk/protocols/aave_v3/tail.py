@@ -62,7 +62,7 @@ def halving_tail(revision: Revision, state: AaveState, standing: Standing, *, ha
     if not counted or not _fits(state, standing):
         return None
     alone = len(counted) == 1
-    unit = min(10 ** leg.token.decimals for leg in standing.debt)
+    unit = min(10**leg.token.decimals for leg in standing.debt)
     halvings = [_halving(revision, state.holdings[leg.slot], leg, exactly=alone) for leg in standing.debt]
     shifts = [_shift(state.holdings[leg.slot].reserve.variable_borrow_index) for leg in standing.debt]
     ends = len(counted)

@@ -81,5 +81,3 @@ def debt_bounds(stored_debt: int, stored_index: int, index: int) -> tuple[int, i
     if index == stored_index or stored_debt == 0:
         return stored_debt, stored_debt
     return div_down(stored_debt * index, stored_index), div_up((stored_debt + 1) * index, stored_index) - 1
-
-

@@ -63,9 +63,7 @@ def _pairs(state: CompoundState, values: dict[int, int], debts: dict[int, int]) 
             yield collateral, debt
 
 
-def _called(
-    state: CompoundState, left: _Left, ratios: dict[tuple[int, int], int], collateral: int, debt: int
-) -> bool:
+def _called(state: CompoundState, left: _Left, ratios: dict[tuple[int, int], int], collateral: int, debt: int) -> bool:
     """Whether a call repays anything; what it moves is taken off what is left."""
     try:
         ratio = ratios.get((collateral, debt)) or seize_ratio(state, debt, collateral)

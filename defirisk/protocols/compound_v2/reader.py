@@ -189,9 +189,7 @@ def _used(owners: Iterable[Owner]) -> list[str]:
 # --- markets ------------------------------------------------------------------------------------------------------
 
 
-def _market_calls(
-    site: Comptroller, owners: Iterable[Owner], used: Sequence[str], *, in_full: bool
-) -> Iterator[Call]:
+def _market_calls(site: Comptroller, owners: Iterable[Owner], used: Sequence[str], *, in_full: bool) -> Iterator[Call]:
     for market in used:
         yield from markets.market_calls(site, market)
     for account, owner in _active(owners):

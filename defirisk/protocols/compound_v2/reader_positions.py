@@ -277,5 +277,3 @@ def _views(book: Book, account: Account, state: CompoundState, judged: bool) -> 
 
 def _contract_view(view: View) -> ContractView:
     return ContractView(liquidatable=view.shortfall > 0, liquidity=view.liquidity, shortfall=view.shortfall)
-
-

@@ -66,8 +66,8 @@ def read_minted(answers: Answers, site: Comptroller, wallet: str) -> Minted | No
     if stored is None:
         raise MalformedAnswer(f"{checksum(site.vai)} does not say how much VAI {wallet} must repay")
     last = answers.probe(ABI["accrualBlockNumber"], site.vai)
-    growth = 0 if last is None else _elapsed(answers, site, last) * answers.word(
-        ABI["getVAIRepayRatePerBlock"], site.vai
+    growth = (
+        0 if last is None else _elapsed(answers, site, last) * answers.word(ABI["getVAIRepayRatePerBlock"], site.vai)
     )
     debt = _consists_of(answers, site.vai, wallet, minted, growth)
     return Minted(

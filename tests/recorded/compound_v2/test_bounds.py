@@ -29,7 +29,12 @@ class Lacking:
 
     def __init__(self, chain: FakeChain, *names: str) -> None:
         self._chain, self._selectors = chain, [ABI[name].selector for name in names]
-        self.chain_id, self.block, self.source, self.warnings = chain.chain_id, chain.block, chain.source, chain.warnings
+        self.chain_id, self.block, self.source, self.warnings = (
+            chain.chain_id,
+            chain.block,
+            chain.source,
+            chain.warnings,
+        )
 
     async def calls(self, calls: Sequence[Call]) -> list[Answer]:
         missing = tuple((c.to, "0x" + c.data.hex()) for c in calls if c.data[:4] in self._selectors)
@@ -89,7 +94,9 @@ def test_bounds_are_read_on_the_round_trips_that_there_are() -> None:
 
 def test_where_nobody_bounds_them_prices_are_their_own_bounds() -> None:
     found = position(venus(frozen()))
-    assert [offer.bounds for offer in found.listing.offers] == [Bounds(one.price, one.price) for one in found.listing.offers]
+    assert [offer.bounds for offer in found.listing.offers] == [
+        Bounds(one.price, one.price) for one in found.listing.offers
+    ]
 
 
 @pytest.mark.parametrize("kind", [ActKind.BORROW, ActKind.WITHDRAW])

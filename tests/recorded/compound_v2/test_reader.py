@@ -477,7 +477,10 @@ def test_a_venus_market_that_the_core_pool_may_not_borrow_from() -> None:
     types = ["bool", "uint256", "bool", "uint256", "uint256", "uint96", "bool"]
     members = (True, held.collateral_factor, True, held.liquidation_threshold, 108 * 10**16, 0, False)
     chain.tell("markets", COMPTROLLER, [held.address], types, *members)
-    assert (limits_of(chain).borrow, limits_of(chain).supply.open) == (Limit(open=False, room=0, bound_by=Bound.PAUSED), True)
+    assert (limits_of(chain).borrow, limits_of(chain).supply.open) == (
+        Limit(open=False, room=0, bound_by=Bound.PAUSED),
+        True,
+    )
 
 
 def test_a_paused_protocol_takes_nothing() -> None:
@@ -576,7 +579,9 @@ def test_a_price_that_is_missing_leaves_the_position_unpriced(how: str) -> None:
         _, tokens, debt, _ = BASE["wallets"][wallet]["snapshots"][index]
         uses = index in BASE["wallets"][wallet]["assetsIn"] or (tokens, debt) != ("0", "0")
         assert position.status == (PositionStatus.UNPRICED if uses else PositionStatus.OK)
-        slots = [slot for slot, holding in enumerate(position.state.holdings) if holding.market.address == MARKETS[index]]
+        slots = [
+            slot for slot, holding in enumerate(position.state.holdings) if holding.market.address == MARKETS[index]
+        ]
         assert list(position.unpriced) == (slots if uses else [])
         if index in BASE["wallets"][wallet]["assetsIn"]:
             assert position.contract.liquidity is None

@@ -24,7 +24,9 @@ FULL: dict[ActKind, tuple[str, str]] = {
 FREE = Limit()
 
 
-def position(name: str, *held: Holding, caps: Sequence[Caps] = (), books: Sequence[Books | None] = (), **more: Any) -> Position:
+def position(
+    name: str, *held: Holding, caps: Sequence[Caps] = (), books: Sequence[Books | None] = (), **more: Any
+) -> Position:
     """Holdings at a dollar each; all of them listed, and nothing else."""
     allowed = more.pop("borrow_allowed", None)
     made = state(*((one, USD) for one in held), **more)
@@ -75,7 +77,10 @@ def test_the_room_is_the_largest_amount_that_is_taken(name: str) -> None:
             assert (limit.open, limit.cap, limit.bound_by) == (True, cap, Bound.CAP)
             assert limit.room is not None
             assert limit.room == 0 or refusal(mine, kind, 1, limit.room) is None
-            assert refusal(mine, kind, 1, limit.room + 1) in (*FULL[kind], *(("26", "InvalidAmount()") if limit.room == 0 else ()))
+            assert refusal(mine, kind, 1, limit.room + 1) in (
+                *FULL[kind],
+                *(("26", "InvalidAmount()") if limit.room == 0 else ()),
+            )
             met += limit.room > 0
     assert met > 12
 
@@ -97,7 +102,9 @@ def test_without_a_listing_flags_alone_are_told() -> None:
     assert (limits.supply, limits.borrow) == (FREE, Limit(open=False, room=0, bound_by=Bound.DISABLED))
 
 
-@pytest.mark.parametrize(("flag", "why"), [("active", Bound.INACTIVE), ("paused", Bound.PAUSED), ("frozen", Bound.FROZEN)])
+@pytest.mark.parametrize(
+    ("flag", "why"), [("active", Bound.INACTIVE), ("paused", Bound.PAUSED), ("frozen", Bound.FROZEN)]
+)
 def test_what_closes_a_reserve_closes_both_sides_and_a_frozen_one_lets_out(flag: str, why: Bound) -> None:
     held = supplied("SHUT", 1, **{flag: flag != "active"})
     limits = told(position("3.6", held, caps=[Caps(5, 5)]))[0]
@@ -151,7 +158,9 @@ def test_isolation_bounds_what_may_be_borrowed(name: str) -> None:
     assert borrow_of(mine, 1) == Limit(room=0, bound_by=Bound.DEBT_CEILING)
 
 
-@pytest.mark.parametrize(("siloed", "expected"), [("ONE", (None, Bound.SILOED)), ("TWO", (None, Bound.SILOED)), ("", (None, None))])
+@pytest.mark.parametrize(
+    ("siloed", "expected"), [("ONE", (None, Bound.SILOED)), ("TWO", (None, Bound.SILOED)), ("", (None, None))]
+)
 def test_a_siloed_debt_is_the_only_one(siloed: str, expected: tuple[Bound | None, ...]) -> None:
     """Owing the siloed one, nothing else; owing another, not the siloed one."""
     held = supplied("BIG", 10**24), owed("ONE", 10**18), supplied("TWO", 10**18)

@@ -75,7 +75,12 @@ class Whole:
 
     def __init__(self, chain: Bent) -> None:
         self._chain = chain
-        self.chain_id, self.block, self.source, self.warnings = chain.chain_id, chain.block, chain.source, chain.warnings
+        self.chain_id, self.block, self.source, self.warnings = (
+            chain.chain_id,
+            chain.block,
+            chain.source,
+            chain.warnings,
+        )
 
     async def calls(self, calls: Sequence[Call]) -> list[Answer]:
         self._chain.trips += 1

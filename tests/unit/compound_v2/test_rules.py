@@ -26,7 +26,6 @@ def c_token(token: Token, factor: int = 80, **more: object) -> CToken:
     return replace(terms, **more)
 
 
-
 def world(tokens: int, debt: int, *, borrows: int | None = None, price: int = 2000 * WAD) -> CompoundState:
     """Ether supplied, dollars owed."""
     ether = Holding(c_token(COIN), Books(10**30, 0, 0, 10**22, RATE), tokens, 0, True)
@@ -170,7 +169,10 @@ def test_supply_that_was_not_entered_is_listed_and_counts_nothing() -> None:
 def test_two_markets_of_one_underlying_bear_a_loss_with_both_reserves() -> None:
     state = world(0, 5 * 10**6)
     state = replace(
-        state, holdings=(*state.holdings, state.holdings[1]), tokens=(*state.tokens, DOLLAR), prices=(*state.prices, 10**30)
+        state,
+        holdings=(*state.holdings, state.holdings[1]),
+        tokens=(*state.tokens, DOLLAR),
+        prices=(*state.prices, 10**30),
     )
     borne = ORIGINAL.borne_by(state, [Amount(DOLLAR, 10**10)])
     assert [(one.who, one.amount) for one in borne] == [("reserves", 2 * 10**9), ("suppliers", 8 * 10**9)]

@@ -38,7 +38,12 @@ def test_what_is_covered_of_the_sum_is_said(who: str, said: str) -> None:
 
 
 def test_of_several_scenarios_the_one_that_loses_most_is_said() -> None:
-    ones = [shared(1000, 1), shared(1000, 9, scenario="-60%"), shared(1000, 5, scenario="-50%"), shared(7, 8, market="there")]
+    ones = [
+        shared(1000, 1),
+        shared(1000, 9, scenario="-60%"),
+        shared(1000, 5, scenario="-50%"),
+        shared(7, 8, market="there"),
+    ]
     (notice,) = shared_cover(ones)
     assert "of 1,009 USDC that 3 positions in here lose in -60%" in notice.text
     assert "of 15 USDC that 3 positions in there lose in -40%" in notice.text

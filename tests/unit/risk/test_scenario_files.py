@@ -261,7 +261,9 @@ def test_gather_keeps_the_order_and_refuses_two_meanings_of_one_name(tmp_path):
         gather("10", [], [str(path)])
 
 
-LIKE_MOVES = st.one_of(st.text(max_size=200), st.from_regex(r"(W=)?[+-]?[0-9]{1,3}(\.[0-9]{1,3})?%?(,[0-9]{1,2})?", fullmatch=True))
+LIKE_MOVES = st.one_of(
+    st.text(max_size=200), st.from_regex(r"(W=)?[+-]?[0-9]{1,3}(\.[0-9]{1,3})?%?(,[0-9]{1,2})?", fullmatch=True)
+)
 
 
 @given(LIKE_MOVES)

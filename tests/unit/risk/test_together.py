@@ -35,7 +35,9 @@ class Judged:
     outcomes: tuple[Lost, ...]
 
 
-def judged(rules: Any, state: Any, token: Token, *losses: int, market: str = "here", scenario: str = "-40%") -> list[Judged]:
+def judged(
+    rules: Any, state: Any, token: Token, *losses: int, market: str = "here", scenario: str = "-40%"
+) -> list[Judged]:
     """A position for each loss, as its own outcome tells who bears it."""
     held = toy_rules.position(toy_rules.Side(token, 1, debt=1), market=market)
     return [
@@ -101,7 +103,9 @@ def test_one_position_of_a_market_and_scenario_shares_with_nobody(other: dict[st
 def test_assets_are_told_apart() -> None:
     rules, state = rules_named("3.7"), umbrella()
     weth = aave_v3.token("WETH")
-    found = shared(*judged(rules, state, DAI, 700, 800), *judged(rules, state, weth, 1, 2), *judged(rules, state, weth, 4))
+    found = shared(
+        *judged(rules, state, DAI, 700, 800), *judged(rules, state, weth, 1, 2), *judged(rules, state, weth, 4)
+    )
     assert [(one.token.symbol, one.positions, one.amount) for one in found] == [("DAI", 2, 1500), ("WETH", 3, 7)]
     assert told(found[1].borne_by) == {"deficit": 7}
 

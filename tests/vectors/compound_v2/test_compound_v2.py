@@ -108,7 +108,9 @@ def test_a_debt_is_bounded_by_what_the_market_tells() -> None:
     accrual = recorded()["accrual"]
     for raw in accrual["wallets"]:
         stored = int(accrual["markets_stored"][raw["market"]]["borrowIndex"])
-        low, high = debt_bounds(int(raw["borrowStored"]), stored, brought_to(raw["market"], int(accrual["block"])).borrow_index)
+        low, high = debt_bounds(
+            int(raw["borrowStored"]), stored, brought_to(raw["market"], int(accrual["block"])).borrow_index
+        )
         assert low <= int(raw["borrowCurrent"]) <= high <= low + 2, raw
 
 
