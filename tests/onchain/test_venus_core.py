@@ -15,8 +15,8 @@ from .venus_alone import liquidated_alone
 from .venus_core import MAJORS, STRICT, VenusCore
 from .venus_market import LIQUIDATOR
 from .venus_people import SCENARIOS, stop_interest, venus_core
-from .venus_reading import Next, at, index_of, read, shocked
-from .venus_steps import chain_says, is_vai, liquidatable, walk_all
+from .venus_reading import Next, index_of, read, shocked
+from .venus_steps import is_vai, views_at_every_shock, walks_of_every_scenario
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +63,9 @@ def test_accrued_numbers_are_what_each_market_comes_to_by_itself(market: VenusCo
 def test_the_comptrollers_view_at_every_shock(market: VenusCore) -> None:
     """By thresholds and spot prices, from stored numbers: equal to the digit."""
     positions = read(market)
-    compared = short = 0
-    for moves in SCENARIOS.values():
-        with market.undone():
-            prices = shocked(market, moves)
-            market.set_prices(prices)
-            told = market.liquidity(list(positions))
-            for (wallet, position), view in zip(positions.items(), told, strict=True):
-                ours = position.rules.contract_view(at(market, position, prices))
-                assert (0, ours.liquidity, ours.shortfall) == tuple(view), wallet
-                compared += 1
-                short += ours.shortfall > 0
-    assert compared == len(SCENARIOS) * len(positions)
-    assert 90 < short < compared - 100
+    views = views_at_every_shock(market, positions, SCENARIOS)
+    assert len(views) == len(SCENARIOS) * len(positions)
+    assert 90 < sum(view.shortfall > 0 for view in views) < len(views) - 100
 
 
 # --- liquidating --------------------------------------------------------------------------------------------------
@@ -87,19 +77,10 @@ def test_every_step_really_sent(market: VenusCore) -> None:
     endings: Counter[Ended] = Counter()
     with market.undone():
         stop_interest(market)
-        positions = read(market)
-        for scenario, moves in SCENARIOS.items():
-            prices = shocked(market, moves)
-            states = {wallet: at(market, position, prices) for wallet, position in positions.items()}
-            with market.undone():
-                market.set_prices(prices)
-                chain_says(market, states)
-                for wallet, done in walk_all(market, VENUS, liquidatable(VENUS, states)).items():
-                    endings[done.ended] += 1
-                    steps[scenario] += len(done.liquidations)
-                    steps["of VAI"] += sum(
-                        is_vai(states[wallet].holdings[one.repaid_slot]) for one in done.liquidations
-                    )
+        for scenario, state, done in walks_of_every_scenario(market, VENUS, read(market), SCENARIOS):
+            endings[done.ended] += 1
+            steps[scenario] += len(done.liquidations)
+            steps["of VAI"] += sum(is_vai(state.holdings[one.repaid_slot]) for one in done.liquidations)
     assert sum(steps[scenario] for scenario in SCENARIOS) > 400, steps
     assert steps["of VAI"] > 20, steps
     assert all(steps[scenario] for scenario in set(SCENARIOS) - {"today"}), (

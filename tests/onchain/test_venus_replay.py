@@ -18,7 +18,7 @@ from .local_chain import LocalChain
 from .venus_alone import liquidated_alone
 from .venus_market import KINDS, LIQUIDATOR, PROVIDER, Venus, enter, stop_interest, venus
 from .venus_reading import Next, at, index_of, read, shocked
-from .venus_steps import accepted, call_for, chain_says, liquidatable, walk_all
+from .venus_steps import accepted, call_for, views_at_every_shock, walks_of_every_scenario
 
 STABLE = ("USDV", "DAIV", "CENT")
 SCENARIOS: dict[str, dict[str, int]] = {
@@ -83,17 +83,7 @@ def test_accrued_numbers_are_what_each_market_comes_to_by_itself(market: Venus) 
 def test_the_comptrollers_view_at_every_shock(market: Venus) -> None:
     """From stored numbers, months old: equal to the digit."""
     positions = read(market)
-    compared = 0
-    for moves in SCENARIOS.values():
-        with market.undone():
-            prices = shocked(market, moves)
-            market.set_prices(prices)
-            told = market.liquidity(list(positions))
-            for (wallet, position), view in zip(positions.items(), told, strict=True):
-                ours = position.rules.contract_view(at(market, position, prices))
-                assert (0, ours.liquidity, ours.shortfall) == tuple(view), wallet
-                compared += 1
-    assert compared == len(SCENARIOS) * len(positions)
+    assert len(views_at_every_shock(market, positions, SCENARIOS)) == len(SCENARIOS) * len(positions)
 
 
 # --- liquidating --------------------------------------------------------------------------------------------------
@@ -105,16 +95,9 @@ def test_every_step_really_sent(market: Venus) -> None:
     endings: Counter[Ended] = Counter()
     with market.undone():
         stop_interest(market)
-        positions = read(market)
-        for scenario, moves in SCENARIOS.items():
-            prices = shocked(market, moves)
-            states = {wallet: at(market, position, prices) for wallet, position in positions.items()}
-            with market.undone():
-                market.set_prices(prices)
-                chain_says(market, states)
-                for done in walk_all(market, ORIGINAL, liquidatable(ORIGINAL, states)).values():
-                    endings[done.ended] += 1
-                    steps[scenario] += len(done.liquidations)
+        for scenario, _, done in walks_of_every_scenario(market, ORIGINAL, read(market), SCENARIOS):
+            endings[done.ended] += 1
+            steps[scenario] += len(done.liquidations)
     assert sum(steps.values()) > 400, steps
     assert all(steps[scenario] for scenario in SCENARIOS), steps
     assert min(endings[one] for one in (Ended.HEALTHY, Ended.NOTHING_TO_SEIZE)) > 0, endings

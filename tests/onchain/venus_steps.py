@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
 from defirisk.fixedpoint import wad_mul_down
-from defirisk.model import Liquidation
+from defirisk.model import ContractView, Liquidation, Position
 from defirisk.protocols.compound_v2.account import accrued_sums
 from defirisk.protocols.compound_v2.liquidation import cover, seize_ratio
 from defirisk.protocols.compound_v2.state import CompoundState, Holding
@@ -17,7 +17,7 @@ from defirisk.risk.replay import Replay, replay
 from .evm import GAS, Receipt, Transaction
 from .rpc import RpcError
 from .venus_market import LIQUIDATOR, Venus
-from .venus_reading import index_of
+from .venus_reading import at, index_of, shocked
 
 LIQUIDATIONS = ("LiquidateBorrow", "LiquidateVAI")
 
@@ -39,6 +39,23 @@ def chain_says(made: Venus, states: Mapping[str, CompoundState]) -> None:
         sums = accrued_sums(state)
         ours = (0, max(0, sums.collateral - sums.debts), max(0, sums.debts - sums.collateral))
         assert seen.liquidity == ours, wallet
+
+
+def views_at_every_shock(
+    made: Venus, positions: Mapping[str, Position], scenarios: Mapping[str, dict[str, int]]
+) -> list[ContractView]:
+    """What we say that the Comptroller answers of each wallet in each scenario, which it does, to the digit."""
+    views = []
+    for moves in scenarios.values():
+        with made.undone():
+            prices = shocked(made, moves)
+            made.set_prices(prices)
+            told = made.liquidity(list(positions))
+            for (wallet, position), view in zip(positions.items(), told, strict=True):
+                ours = position.rules.contract_view(at(made, position, prices))
+                assert (0, ours.liquidity, ours.shortfall) == tuple(view), wallet
+                views.append(ours)
+    return views
 
 
 # --- one liquidation ----------------------------------------------------------------------------------------------
@@ -113,6 +130,20 @@ def walk_all(made: Venus, rules: Any, states: Mapping[str, CompoundState]) -> di
         now |= advanced(made, rules, {wallet: now[wallet] for wallet in steps}, steps)
     assert now == {wallet: one.state for wallet, one in done.items()}
     return done
+
+
+def walks_of_every_scenario(
+    made: Venus, rules: Any, positions: Mapping[str, Position], scenarios: Mapping[str, dict[str, int]]
+) -> Iterator[tuple[str, CompoundState, Replay]]:
+    """Each walk of a wallet that is liquidatable in a scenario, with the scenario's name and where the walk began."""
+    for scenario, moves in scenarios.items():
+        prices = shocked(made, moves)
+        states = {wallet: at(made, position, prices) for wallet, position in positions.items()}
+        with made.undone():
+            made.set_prices(prices)
+            chain_says(made, states)
+            for wallet, done in walk_all(made, rules, liquidatable(rules, states)).items():
+                yield scenario, states[wallet], done
 
 
 def advanced(
