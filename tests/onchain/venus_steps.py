@@ -8,7 +8,7 @@ from typing import Any
 
 from defirisk.fixedpoint import wad_mul_down
 from defirisk.model import ContractView, Liquidation, Position
-from defirisk.protocols.compound_v2.account import accrued_sums
+from defirisk.protocols.compound_v2.account import accrued_sums, supply_of
 from defirisk.protocols.compound_v2.liquidation import cover, seize_ratio
 from defirisk.protocols.compound_v2.state import CompoundState, Holding
 from defirisk.protocols.interface import Pair
@@ -17,7 +17,7 @@ from defirisk.risk.replay import Replay, replay
 from .evm import GAS, Receipt, Transaction
 from .rpc import RpcError
 from .venus_market import LIQUIDATOR, Venus
-from .venus_reading import at, index_of, shocked
+from .venus_reading import Next, at, index_of, read, shocked
 
 LIQUIDATIONS = ("LiquidateBorrow", "LiquidateVAI")
 
@@ -39,6 +39,29 @@ def chain_says(made: Venus, states: Mapping[str, CompoundState]) -> None:
         sums = accrued_sums(state)
         ours = (0, max(0, sums.collateral - sums.debts), max(0, sums.debts - sums.collateral))
         assert seen.liquidity == ours, wallet
+
+
+def accrued_one_by_one(made: Venus) -> int:
+    """The reader's figures for a block are the contract's own after a transaction that accrues a market in that block.
+
+    How many debts grew by it.
+    """
+    ahead = read(made, Next(made.evm.rpc))
+    stale = 0
+    for number, one in enumerate(made.markets):
+        with made.undone():
+            one.vtoken.send("accrueInterest", sender=LIQUIDATOR)
+            totals = one.vtoken.call("totalReserves"), one.vtoken.call("totalBorrows")
+            seen = made.look(list(ahead))
+            for wallet, position in ahead.items():
+                for holding in position.state.holdings:
+                    if not is_vai(holding) and index_of(made, holding) == number:
+                        _, tokens, debt, rate = seen[wallet].snapshots[number]
+                        assert (tokens, debt, rate) == (holding.tokens, holding.debt, holding.books.rate)
+                        assert supply_of(holding) == one.vtoken.call("balanceOfUnderlying", wallet)
+                        assert totals == (holding.books.reserves, holding.books.borrows)
+                        stale += holding.debt > holding.stored_debt
+    return stale
 
 
 def views_at_every_shock(
